@@ -1,0 +1,1 @@
+//! SMTP and LMTP client of Mailweir: sans-IO dialogue, pool, header edits.

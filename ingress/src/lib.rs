@@ -1,0 +1,1 @@
+//! LMTP and SMTP server of Mailweir: sans-IO session, connections, listeners, admission.

@@ -1,0 +1,1 @@
+//! Scanner of Mailweir: asks scanners in parallel, inspects attachments, applies policy.
