@@ -11,7 +11,7 @@ use super::{Decoder, Encoder, FINAL_DOT};
 fn definition(wire: &[u8]) -> Option<(Vec<u8>, usize, u64)> {
     let preceded = [b"\r\n", wire].concat();
     let end = preceded.windows(5).position(|window| window == b"\r\n.\r\n")?;
-    let stuffed = &preceded[2..end.max(0) + 2];
+    let stuffed = &preceded[2..end + 2];
     let mut content = Vec::new();
     for (number, line) in split_crlf(stuffed).into_iter().enumerate() {
         if number > 0 {

@@ -161,13 +161,15 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), flips in prop::collection::vec((0_usize..400, any::<u8>()), 0..4)) {
         bytes.insert(0, VERSION);
-        let _ = decode::<Judged>(&bytes.into());
+        drop(decode::<Judged>(&bytes.into()));
         let mut message = encode(&job(ContentAt::Inline), b"x").unwrap().to_vec();
         for (at, byte) in flips {
             let length = message.len();
             message[at % length] = byte;
         }
-        let _ = decode::<Job>(&message.into()).map(|(job, content)| job.matches(&content));
+        if let Ok((job, content)) = decode::<Job>(&message.into()) {
+            job.matches(&content);
+        }
     }
 }
 
