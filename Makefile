@@ -20,7 +20,8 @@ bench:
 # Bans, licences and sources need no network; advisories are checked where their database can be fetched.
 deny:
 	@command -v cargo-deny >/dev/null || { echo "make deny needs cargo-deny: cargo install --locked cargo-deny" >&2; exit 1; }
-	cargo-deny --offline --config .deny.toml check bans licenses sources
+	$(CARGO) fetch --locked --quiet
+	cargo-deny --offline --config .deny.toml check --hide-inclusion-graph bans licenses sources
 	@cargo-deny --config .deny.toml fetch db 2>/dev/null \
 	  && cargo-deny --offline --config .deny.toml check advisories \
 	  || echo "advisories not checked: their database cannot be fetched here"
