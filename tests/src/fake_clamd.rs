@@ -1,0 +1,170 @@
+//! A clamd that misbehaves in a way that the test picks, and tells which scans have arrived.
+//!
+//! It understands `INSTREAM`, `PING`, `VERSION` and sessions, in the `z` and `n` forms.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::next_hop::Gate;
+use crate::wait::within;
+
+/// What it does with a stream that it was to scan. `PING` is always answered.
+#[derive(Clone, Debug)]
+pub enum Behaviour {
+    /// Finds nothing.
+    Clean,
+    /// Finds nothing, once the gate is open.
+    CleanBehind(Gate),
+    /// Reads all and never answers.
+    Hang,
+    /// Reads all and says this, instead of `stream: OK` and the delimiter.
+    Say(Vec<u8>),
+    /// Closes as soon as the first chunk comes.
+    CloseMidStream,
+    /// Reads all and closes.
+    CloseAfterStream,
+}
+
+struct State {
+    behaviour: Mutex<Behaviour>,
+    /// Streams that came whole (or, when closed in the middle, came at all).
+    streams: watch::Sender<usize>,
+}
+
+/// A running fake; its connections are cut when it is dropped.
+pub struct FakeClamd {
+    endpoint: String,
+    state: Arc<State>,
+    _tasks: JoinSet<()>,
+}
+
+impl FakeClamd {
+    /// Starts one on a port that the kernel picks.
+    pub async fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind fake clamd");
+        let endpoint = listener.local_addr().expect("bound").to_string();
+        let state = Arc::new(State {
+            behaviour: Mutex::new(behaviour),
+            streams: watch::Sender::new(0),
+        });
+        let (accepting, mut tasks) = (state.clone(), JoinSet::new());
+        tasks.spawn(async move {
+            let mut sessions = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = accepting.clone();
+                sessions.spawn(async move {
+                    // An error is the other end's going.
+                    let _gone = serve(stream, &state).await;
+                });
+            }
+        });
+        Self {
+            endpoint,
+            state,
+            _tasks: tasks,
+        }
+    }
+
+    /// `HOST:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// From the next stream on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.state.behaviour.lock().expect("not poisoned") = behaviour;
+    }
+
+    /// Waits until `count` streams have come since the start.
+    pub async fn streams(&self, count: usize) {
+        let mut streams = self.state.streams.subscribe();
+        let what = format!("{count} streams at the fake clamd");
+        within(&what, streams.wait_for(|seen| *seen >= count))
+            .await
+            .expect("state lives");
+    }
+}
+
+async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut io = BufReader::new(stream);
+    let mut session = 0_u32;
+    let mut in_session = false;
+    while let Some((command, end)) = command(&mut io).await? {
+        let id = if in_session {
+            session += 1;
+            format!("{session}: ")
+        } else {
+            String::new()
+        };
+        let answer: Vec<u8> = match command.as_str() {
+            "PING" => b"PONG".to_vec(),
+            "VERSION" => b"ClamAV 1.4.3/1/Mon Nov  2 10:00:00 2026".to_vec(),
+            "IDSESSION" => {
+                in_session = true;
+                continue;
+            }
+            "END" => return Ok(()),
+            "INSTREAM" => match instream(&mut io, state).await? {
+                Some(answer) => answer,
+                None => return Ok(()),
+            },
+            _ => b"UNKNOWN COMMAND".to_vec(),
+        };
+        io.write_all(&[id.as_bytes(), &answer, &[end]].concat()).await?;
+        io.flush().await?;
+        if !in_session {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The next command without its prefix, and the delimiter that it came with; `None` at the end.
+async fn command(io: &mut BufReader<TcpStream>) -> io::Result<Option<(String, u8)>> {
+    let Some(prefix) = io.fill_buf().await?.first().copied() else {
+        return Ok(None);
+    };
+    let end = if prefix == b'z' { 0 } else { b'\n' };
+    let mut command = Vec::new();
+    io.read_until(end, &mut command).await?;
+    let command = command.strip_suffix(&[end]).unwrap_or(&command);
+    let command = command
+        .strip_prefix(b"z")
+        .or(command.strip_prefix(b"n"))
+        .unwrap_or(command);
+    Ok(Some((String::from_utf8_lossy(command).into_owned(), end)))
+}
+
+/// Reads one stream; what is to be answered, or `None` to close.
+async fn instream(io: &mut BufReader<TcpStream>, state: &State) -> io::Result<Option<Vec<u8>>> {
+    let behaviour = state.behaviour.lock().expect("not poisoned").clone();
+    loop {
+        let length = io.read_u32().await?;
+        if matches!(behaviour, Behaviour::CloseMidStream) {
+            state.streams.send_modify(|count| *count += 1);
+            return Ok(None);
+        }
+        if length == 0 {
+            break;
+        }
+        let read = tokio::io::copy(&mut io.take(u64::from(length)), &mut tokio::io::sink()).await?;
+        if read < u64::from(length) {
+            return Ok(None);
+        }
+    }
+    state.streams.send_modify(|count| *count += 1);
+    match behaviour {
+        Behaviour::Clean => {}
+        Behaviour::CleanBehind(gate) => gate.passed().await,
+        Behaviour::Hang => std::future::pending().await,
+        Behaviour::Say(bytes) => return Ok(Some(bytes)),
+        Behaviour::CloseMidStream | Behaviour::CloseAfterStream => return Ok(None),
+    }
+    Ok(Some(b"stream: OK".to_vec()))
+}

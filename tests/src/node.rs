@@ -1,0 +1,79 @@
+//! One `mailweir` process, started from the binary that `cargo build -p mailweir` has made.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::wait::eventually;
+
+/// The finished binary, beside the directory of the running test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("path of the running test");
+    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
+    let binary = profile.join("mailweir");
+    assert!(
+        binary.exists(),
+        "{} is missing: run cargo build -p mailweir first",
+        binary.display()
+    );
+    binary
+}
+
+/// A running role.
+pub struct Node {
+    /// The process.
+    pub process: Process,
+    /// What it wrote to its ports file.
+    ports: Value,
+}
+
+impl Node {
+    /// Starts `mailweir ARGS --ports-file …` and waits until it has written the endpoints that it listens on.
+    pub async fn start(name: &str, args: &[String], directory: &Path) -> Self {
+        let file = directory.join(format!("{name}.ports.json"));
+        let mut args = args.to_vec();
+        args.extend(["--ports-file".to_owned(), file.display().to_string()]);
+        let mut process = Process::start(name, &binary(), &args, directory);
+        // The file is put in place whole once all listeners are bound.
+        let ports = eventually("mailweir writes its ports file", async || {
+            assert!(
+                process.status().is_none(),
+                "mailweir has ended\n{}",
+                process.log_tail()
+            );
+            serde_json::from_slice(&std::fs::read(&file).ok()?).ok()
+        })
+        .await;
+        Self { process, ports }
+    }
+
+    /// An endpoint of the ports file, by its name there.
+    pub fn endpoint(&self, name: &str) -> String {
+        let endpoint = match &self.ports[name] {
+            Value::Array(several) => several.first().and_then(Value::as_str),
+            one => one.as_str(),
+        };
+        endpoint
+            .unwrap_or_else(|| panic!("no endpoint {name} in {}", self.ports))
+            .to_owned()
+    }
+}
+
+/// Runs `mailweir ARGS` to its end, and gives whether it succeeded, standard output and standard error.
+pub async fn run(args: &[&str]) -> (bool, String, String) {
+    let command = tokio::process::Command::new(binary())
+        .args(args)
+        .env_clear()
+        .kill_on_drop(true)
+        .output();
+    let output = crate::wait::within("mailweir ends", command)
+        .await
+        .expect("run mailweir");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.success(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}

@@ -1,0 +1,192 @@
+//! Mailweir as a client sees it: one LMTP endpoint, be it one process or four.
+//!
+//! The same builder makes both, so that a test of the contract cannot tell which it has.
+
+use tempfile::TempDir;
+
+use crate::nats::Nats;
+use crate::node::Node;
+
+/// Which of the two implementations of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One process.
+    Standalone,
+    /// Ingress, worker and egress over NATS.
+    Distributed,
+}
+
+/// What to start.
+pub struct Builder {
+    mode: Mode,
+    next_hop: String,
+    clamd: Option<String>,
+    configuration: String,
+    workers: usize,
+    nats_url: Option<String>,
+}
+
+impl Builder {
+    /// Mails are scanned by the clamd there.
+    pub fn clamd(mut self, endpoint: &str) -> Self {
+        self.clamd = Some(endpoint.to_owned());
+        self
+    }
+
+    /// TOML, given to every process.
+    pub fn configuration(mut self, toml: &str) -> Self {
+        self.configuration.push_str(toml);
+        self
+    }
+
+    /// Number of worker processes (distributed).
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    /// A NATS server, or a link to one, of the test's own (distributed).
+    pub fn nats(mut self, url: &str) -> Self {
+        self.nats_url = Some(url.to_owned());
+        self
+    }
+
+    /// Starts everything and waits until it listens.
+    pub async fn start(self) -> System {
+        let directory = tempfile::Builder::new()
+            .prefix("mailweir-")
+            .tempdir()
+            .expect("make directory");
+        let config = directory.path().join("mailweir.toml");
+        std::fs::write(&config, &self.configuration).expect("write configuration");
+        let mut system = System {
+            lmtp: String::new(),
+            ingress: None,
+            workers: Vec::new(),
+            egress: None,
+            next_worker: 0,
+            nats: None,
+            nats_url: String::new(),
+            builder: self,
+            directory,
+        };
+        system.launch().await;
+        system
+    }
+
+    fn common(&self, directory: &TempDir) -> Vec<String> {
+        let config = directory.path().join("mailweir.toml").display().to_string();
+        vec!["--config".into(), config]
+    }
+}
+
+/// Everything that runs; killed when dropped.
+pub struct System {
+    /// Where clients connect.
+    pub lmtp: String,
+    /// The process that takes mails: the ingress, or the whole of standalone.
+    ingress: Option<Node>,
+    workers: Vec<Node>,
+    egress: Option<Node>,
+    next_worker: usize,
+    nats: Option<Nats>,
+    nats_url: String,
+    builder: Builder,
+    directory: TempDir,
+}
+
+impl System {
+    /// A system in that mode that gives its mails to `next_hop`.
+    pub fn build(mode: Mode, next_hop: &str) -> Builder {
+        Builder {
+            mode,
+            next_hop: next_hop.to_owned(),
+            clamd: None,
+            configuration: String::new(),
+            workers: 1,
+            nats_url: None,
+        }
+    }
+
+    /// The process that takes mails.
+    pub fn ingress(&mut self) -> &mut Node {
+        self.ingress.as_mut().expect("started")
+    }
+
+    /// A worker process (distributed).
+    pub fn worker(&mut self, index: usize) -> &mut Node {
+        &mut self.workers[index]
+    }
+
+    /// The process that gives mails to the next hop.
+    pub fn egress(&mut self) -> &mut Node {
+        match self.builder.mode {
+            Mode::Standalone => self.ingress(),
+            Mode::Distributed => self.egress.as_mut().expect("started"),
+        }
+    }
+
+    /// The NATS server that was started with it (distributed).
+    pub fn nats(&mut self) -> &mut Nats {
+        self.nats.as_mut().expect("a server of its own")
+    }
+
+    /// Starts one more worker (distributed).
+    pub async fn add_worker(&mut self) {
+        let args = self.arguments("worker", true, false);
+        let name = format!("worker-{}", self.next_worker);
+        self.next_worker += 1;
+        self.workers
+            .push(Node::start(&name, &args, self.directory.path()).await);
+    }
+
+    /// Takes a worker out of our hands, to end it as the test wants (distributed).
+    pub fn take_worker(&mut self) -> Node {
+        self.workers.remove(0)
+    }
+
+    async fn launch(&mut self) {
+        match self.builder.mode {
+            Mode::Standalone => {
+                let args = self.arguments("standalone", true, true);
+                self.ingress = Some(Node::start("standalone", &args, self.directory.path()).await);
+            }
+            Mode::Distributed => {
+                if let Some(url) = &self.builder.nats_url {
+                    self.nats_url = url.clone();
+                } else {
+                    let nats = Nats::start().await;
+                    self.nats_url = nats.url();
+                    self.nats = Some(nats);
+                }
+                let ingress = self.arguments("ingress", false, false);
+                let egress = self.arguments("egress", false, true);
+                self.ingress = Some(Node::start("ingress", &ingress, self.directory.path()).await);
+                self.egress = Some(Node::start("egress", &egress, self.directory.path()).await);
+                for _ in 0..self.builder.workers {
+                    self.add_worker().await;
+                }
+            }
+        }
+        self.lmtp = self.ingress().endpoint("lmtp");
+    }
+
+    fn arguments(&self, role: &str, scans: bool, relays: bool) -> Vec<String> {
+        let mut args = vec![role.to_owned()];
+        args.extend(self.builder.common(&self.directory));
+        let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
+        if matches!(role, "standalone" | "ingress") {
+            flag("--listen", "127.0.0.1:0");
+        }
+        if self.builder.mode == Mode::Distributed {
+            flag("--nats", &self.nats_url);
+        }
+        if let Some(clamd) = self.builder.clamd.as_deref().filter(|_| scans) {
+            flag("--clamd", clamd);
+        }
+        if relays {
+            flag("--next-hop", &self.builder.next_hop);
+        }
+        args
+    }
+}
