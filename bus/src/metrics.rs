@@ -1,0 +1,224 @@
+//! What the queue counts. Handles are resolved once; counting is one atomic.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Which stream a message went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum To {
+    Mail,
+    Body,
+    Verdict,
+}
+
+/// Why a message was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Aside {
+    /// Written by a newer release.
+    Newer,
+    /// No message of ours.
+    Alien,
+    /// A chunk or job is not there.
+    Missing,
+    /// Length or digest differ.
+    Corrupt,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum NoticeEnd {
+    Taken,
+    Late,
+    Unknown,
+    NoIngress,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ToLabel {
+    stream: To,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct AsideLabel {
+    reason: Aside,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct NoticeLabel {
+    end: NoticeEnd,
+}
+
+/// The metrics of one process's bus.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    published: Family<ToLabel, Counter>,
+    aside: Family<AsideLabel, Counter>,
+    notices: Family<NoticeLabel, Counter>,
+    pub(crate) publish_retries: Counter,
+    pub(crate) queue_full: Counter,
+    pub(crate) redelivered: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) poisoned: Counter,
+    pub(crate) muted: Counter,
+    pub(crate) handed_back: Counter,
+    pub(crate) panicked: Counter,
+    pub(crate) slow_consumers: Counter,
+    pub(crate) connects: Counter,
+    pub(crate) janitor_removed: Counter,
+    pub(crate) leader_reads: Counter,
+    pub(crate) reachable: Gauge,
+    pub(crate) waiting: Gauge,
+    pub(crate) in_work: Gauge,
+    age: Histogram,
+    round_trip: Histogram,
+}
+
+impl Metrics {
+    /// Creates the metrics and registers them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let buckets = || exponential_buckets(0.000_5, 2.0, 20);
+        let metrics = Self {
+            published: Family::default(),
+            aside: Family::default(),
+            notices: Family::default(),
+            publish_retries: Counter::default(),
+            queue_full: Counter::default(),
+            redelivered: Counter::default(),
+            expired: Counter::default(),
+            poisoned: Counter::default(),
+            muted: Counter::default(),
+            handed_back: Counter::default(),
+            panicked: Counter::default(),
+            slow_consumers: Counter::default(),
+            connects: Counter::default(),
+            janitor_removed: Counter::default(),
+            leader_reads: Counter::default(),
+            reachable: Gauge::default(),
+            waiting: Gauge::default(),
+            in_work: Gauge::default(),
+            age: Histogram::new(buckets()),
+            round_trip: Histogram::new(buckets()),
+        };
+        metrics.enter(registry);
+        metrics
+    }
+
+    fn enter(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("mailweir_bus");
+        registry.register(
+            "published",
+            "Messages stored by the server, by stream",
+            self.published.clone(),
+        );
+        registry.register(
+            "put_aside",
+            "Messages that could not be worked on, by reason",
+            self.aside.clone(),
+        );
+        registry.register(
+            "notices",
+            "Outcomes told to an ingress, by how that ended",
+            self.notices.clone(),
+        );
+        let counters = [
+            ("publish_retries", "Publishes tried again", &self.publish_retries),
+            (
+                "queue_full",
+                "Publishes refused because a stream was full",
+                &self.queue_full,
+            ),
+            (
+                "redelivered",
+                "Messages that came a second time or more",
+                &self.redelivered,
+            ),
+            (
+                "expired",
+                "Mails dropped unworked because their deadline had passed",
+                &self.expired,
+            ),
+            (
+                "poisoned",
+                "Mails given up after too many deliveries",
+                &self.poisoned,
+            ),
+            (
+                "muted",
+                "Results dropped because the right to the mail had been lost",
+                &self.muted,
+            ),
+            (
+                "handed_back",
+                "Messages handed back while draining",
+                &self.handed_back,
+            ),
+            ("panicked", "Handlers that panicked", &self.panicked),
+            (
+                "slow_consumers",
+                "Messages that the client library dropped",
+                &self.slow_consumers,
+            ),
+            ("connects", "Connections made to a server", &self.connects),
+            (
+                "janitor_removed",
+                "Messages that the janitor removed",
+                &self.janitor_removed,
+            ),
+            (
+                "leader_reads",
+                "Contents that a replica did not have yet",
+                &self.leader_reads,
+            ),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+        let gauges = [
+            ("reachable", "1 while the queue can be used", &self.reachable),
+            (
+                "waiting",
+                "Transactions that wait for their outcome",
+                &self.waiting,
+            ),
+            ("in_work", "Messages in work", &self.in_work),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(name, help, gauge.clone());
+        }
+        registry.register(
+            "age_seconds",
+            "Age of a message when it is delivered",
+            self.age.clone(),
+        );
+        registry.register(
+            "round_trip_seconds",
+            "From publish to outcome, at the ingress",
+            self.round_trip.clone(),
+        );
+    }
+
+    pub(crate) fn published(&self, stream: To) -> Counter {
+        self.published.get_or_create_owned(&ToLabel { stream })
+    }
+
+    pub(crate) fn put_aside(&self, reason: Aside) {
+        self.aside.get_or_create(&AsideLabel { reason }).inc();
+    }
+
+    pub(crate) fn notice(&self, end: NoticeEnd) {
+        self.notices.get_or_create(&NoticeLabel { end }).inc();
+    }
+
+    pub(crate) fn observe_age(&self, age: Duration) {
+        self.age.observe(age.as_secs_f64());
+    }
+
+    pub(crate) fn observe_round_trip(&self, took: Duration) {
+        self.round_trip.observe(took.as_secs_f64());
+    }
+}

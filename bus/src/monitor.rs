@@ -1,0 +1,189 @@
+//! Whether the queue can be used, watched in the background and told to whoever gates on it.
+//!
+//! Says so in the log when it changes, and again every half minute while it cannot be used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::bus::Inner;
+use crate::retry::Delays;
+use crate::topology::{self, TopologyDiff, TopologyError};
+use crate::version::{Advice, advice};
+
+/// How often the log says again that the queue cannot be used.
+const SAY_AGAIN: Duration = Duration::from_secs(30);
+/// Looks at the streams are this far apart, however many workers are suspicious.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Whether the queue can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reachability {
+    /// It can.
+    Reachable,
+    /// No connection, or JetStream does not answer.
+    Unreachable {
+        /// What is known of the reason.
+        why: String,
+    },
+    /// Streams or consumers are missing or not as they must be; nothing is pulled or published until they are.
+    TopologyMismatch {
+        /// What differs.
+        difference: Vec<TopologyDiff>,
+    },
+}
+
+impl Reachability {
+    /// Whether work can be done.
+    pub fn is_reachable(&self) -> bool {
+        *self == Self::Reachable
+    }
+}
+
+/// One sentence.
+impl std::fmt::Display for Reachability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reachable => f.write_str("nats is reachable"),
+            Self::Unreachable { why } => write!(f, "nats cannot be used: {why}"),
+            Self::TopologyMismatch { difference } => {
+                f.write_str("nats streams are not as they must be: ")?;
+                for (index, diff) in difference.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { "; " };
+                    write!(f, "{separator}{diff}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Watches until the process stops.
+pub(crate) async fn watch(inner: Arc<Inner>) {
+    tokio::select! {
+        () = inner.stop.cancelled() => {}
+        () = watch_for_ever(&inner) => {}
+    }
+}
+
+async fn watch_for_ever(inner: &Inner) {
+    let mut said = Said::default();
+    let mut advised = String::new();
+    let mut delays = Delays::look();
+    loop {
+        let state = look(inner).await;
+        if state.is_reachable() {
+            advise(inner, &mut advised);
+            delays = Delays::look();
+        }
+        said.say(&state);
+        inner.metrics.reachable.set(i64::from(state.is_reachable()));
+        let pause = match &state {
+            Reachability::Reachable => inner.settings.topology_interval,
+            Reachability::Unreachable { .. } | Reachability::TopologyMismatch { .. } => delays.next(),
+        };
+        inner.reachability.send_if_modified(|told| {
+            let changed = *told != state;
+            *told = state;
+            changed
+        });
+        wait(inner, pause).await;
+    }
+}
+
+/// Until it is time to look again.
+async fn wait(inner: &Inner, pause: Duration) {
+    if !inner.control.is_connected() || !inner.bulk.is_connected() {
+        let both = async {
+            inner.control.ready().await;
+            inner.bulk.ready().await;
+        };
+        drop(timeout(SAY_AGAIN, both).await);
+        return;
+    }
+    let (control, bulk) = (inner.control.generation(), inner.bulk.generation());
+    tokio::select! {
+        () = inner.control.lost(control) => {}
+        () = inner.bulk.lost(bulk) => {}
+        () = inner.suspicion.notified() => sleep(LOOK_PAUSE.min(pause)).await,
+        () = sleep(pause) => {}
+    }
+}
+
+async fn look(inner: &Inner) -> Reachability {
+    for link in [&inner.control, &inner.bulk] {
+        if !link.is_connected() {
+            return Reachability::Unreachable { why: link.why() };
+        }
+    }
+    match inner.control.while_connected(examine(inner)).await {
+        None => Reachability::Unreachable {
+            why: inner.control.why(),
+        },
+        Some(Err(error)) => Reachability::Unreachable {
+            why: error.to_string(),
+        },
+        Some(Ok(difference)) if difference.is_empty() => Reachability::Reachable,
+        Some(Ok(difference)) => Reachability::TopologyMismatch { difference },
+    }
+}
+
+/// Compares, and creates what is missing if that is allowed and nothing else is wrong.
+async fn examine(inner: &Inner) -> Result<Vec<TopologyDiff>, TopologyError> {
+    let wanted = inner.wanted();
+    let diffs = topology::compare(&inner.control, &wanted).await?;
+    let only_missing = diffs
+        .iter()
+        .all(|diff| matches!(diff, TopologyDiff::Missing { .. }));
+    if diffs.is_empty() || !only_missing || !inner.settings.create_streams {
+        return Ok(diffs);
+    }
+    for diff in &diffs {
+        tracing::warn!("{diff}, creating it");
+    }
+    topology::create(&inner.control, &wanted, &diffs).await?;
+    topology::compare(&inner.control, &wanted).await
+}
+
+/// Once per server version.
+fn advise(inner: &Inner, advised: &mut String) {
+    let version = inner.control.client.server_info().version;
+    if *advised == version {
+        return;
+    }
+    match advice(&version) {
+        Advice::None => {}
+        Advice::Upgrade(why) => tracing::warn!(%version, "nats-server should be upgraded: {why}"),
+        Advice::UpgradeNow(why) => tracing::error!(%version, "nats-server must be upgraded: {why}"),
+    }
+    *advised = version;
+}
+
+/// What the log said last.
+#[derive(Default)]
+struct Said {
+    last: Option<(Reachability, Instant)>,
+}
+
+impl Said {
+    fn say(&mut self, state: &Reachability) {
+        let now = Instant::now();
+        let news = match &self.last {
+            None => true,
+            Some((last, _)) if last != state => true,
+            Some((last, at)) => !last.is_reachable() && now - *at >= SAY_AGAIN,
+        };
+        if !news {
+            return;
+        }
+        self.last = Some((state.clone(), now));
+        match state {
+            Reachability::Reachable => tracing::info!("{state}"),
+            Reachability::Unreachable { .. } => tracing::warn!("{state}"),
+            Reachability::TopologyMismatch { .. } => {
+                tracing::error!("{state}; `mailweir topology apply` changes them");
+            }
+        }
+    }
+}

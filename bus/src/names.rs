@@ -1,0 +1,113 @@
+//! What streams, subjects and durables are called.
+
+use proto::{Class, TxId};
+
+/// Longest prefix in bytes.
+const PREFIX_BYTES_MAX: usize = 32;
+
+/// The names under one prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    prefix: String,
+    /// Stream of jobs.
+    pub(crate) mail: String,
+    /// Stream of chunks.
+    pub(crate) body: String,
+    /// Stream of verdicts.
+    pub(crate) verdict: String,
+}
+
+impl Names {
+    /// The names under `prefix`; `None` for a prefix that is no single lower-case token.
+    pub(crate) fn new(prefix: &str) -> Option<Self> {
+        let token = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if prefix.is_empty() || prefix.len() > PREFIX_BYTES_MAX || !prefix.chars().all(token) {
+            return None;
+        }
+        let stream = |name: &str| match prefix {
+            "mail" => name.to_owned(),
+            other => format!("{}_{name}", other.to_ascii_uppercase()),
+        };
+        Some(Self {
+            prefix: prefix.to_owned(),
+            mail: stream("MAIL"),
+            body: stream("BODY"),
+            verdict: stream("VERDICT"),
+        })
+    }
+
+    pub(crate) fn job(&self, class: Class, tx: TxId) -> String {
+        format!("{}.job.{}.{tx}", self.prefix, class.letter())
+    }
+
+    pub(crate) fn jobs(&self) -> String {
+        format!("{}.job.>", self.prefix)
+    }
+
+    pub(crate) fn jobs_of(&self, class: Class) -> String {
+        format!("{}.job.{}.>", self.prefix, class.letter())
+    }
+
+    pub(crate) fn chunks_of(&self, tx: TxId) -> String {
+        format!("{}.body.{tx}", self.prefix)
+    }
+
+    pub(crate) fn chunks(&self) -> String {
+        format!("{}.body.*", self.prefix)
+    }
+
+    pub(crate) fn verdict_of(&self, tx: TxId) -> String {
+        format!("{}.verdict.{tx}", self.prefix)
+    }
+
+    pub(crate) fn verdicts(&self) -> String {
+        format!("{}.verdict.*", self.prefix)
+    }
+}
+
+/// The durable that all workers share for a class.
+pub(crate) fn scan_durable(class: Class) -> &'static str {
+    match class {
+        Class::Small => "scan-s",
+        Class::Medium => "scan-m",
+        Class::Large => "scan-l",
+    }
+}
+
+/// The durable that all egresses share.
+pub(crate) const RELAY_DURABLE: &str = "relay";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_prefix_gives_the_documented_names() {
+        let names = Names::new("mail").unwrap();
+        let tx = TxId::parse("00000000000000000000000000000007").unwrap();
+        assert_eq!(
+            (&*names.mail, &*names.body, &*names.verdict),
+            ("MAIL", "BODY", "VERDICT")
+        );
+        assert_eq!(
+            names.job(Class::Medium, tx),
+            "mail.job.m.00000000000000000000000000000007"
+        );
+        assert_eq!(names.jobs_of(Class::Large), "mail.job.l.>");
+    }
+
+    #[test]
+    fn another_prefix_shares_nothing() {
+        let names = Names::new("eu-1").unwrap();
+        assert_eq!(names.mail, "EU-1_MAIL");
+        assert_eq!(names.chunks(), "eu-1.body.*");
+    }
+
+    #[test]
+    fn a_prefix_is_one_token() {
+        for bad in ["", "a.b", "a b", "*", ">", "Mail", &"x".repeat(33)] {
+            assert!(Names::new(bad).is_none(), "{bad}");
+        }
+        assert!(Names::new(&"x".repeat(32)).is_some());
+    }
+}

@@ -1,0 +1,181 @@
+//! The egress's side: verdicts in, outcomes out.
+//!
+//! The job is removed as soon as the outcome exists, beside telling the ingress: a verdict that comes a second time
+//! then finds no content and is dropped instead of delivered again. Removing and telling are done even when the right
+//! to the message was lost meanwhile, because they are true; only the ack is not sent then.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use proto::wire::{ContentAt, Job, Judged, decode};
+use proto::{Deadline, Early, Mail, Outcomes, Reply, Verdict};
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::{Bus, Inner};
+use crate::content::{self, ContentError, Held};
+use crate::delivery::{Delivery, Settle};
+use crate::due::Due;
+use crate::hold::Hold;
+use crate::janitor;
+use crate::names::RELAY_DURABLE;
+use crate::notice::{self, EarlyNotices};
+use crate::pull::{Arrival, Lane};
+use crate::scan::{content_of, mail_of, put_aside, unreadable};
+
+/// A judged mail to be delivered.
+#[derive(Clone)]
+pub struct RelayJob {
+    /// The mail, its content verified against the digest that the ingress took.
+    pub mail: Mail,
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// By when the ingress needs the outcome.
+    pub deadline: Deadline,
+    /// Tells the ingress replies that are final before the whole is known.
+    pub early: Arc<dyn Early>,
+    /// 1 for the first egress that gets it.
+    pub deliveries: u64,
+    /// Whether the mail is still this egress's. To be asked right before the next hop is given the final dot; the
+    /// work itself is never interrupted.
+    pub hold: Hold,
+}
+
+impl Bus {
+    /// Pulls verdicts, hands them over, tells the ingress what came back and cleans up, until `drain` is cancelled
+    /// and all that was handed over is finished. Waits, and says so, while the queue cannot be used. Also sweeps away
+    /// what nobody removed.
+    pub async fn serve_relay<F, Fut>(&self, slots: usize, drain: CancellationToken, relay: F)
+    where
+        F: Fn(RelayJob) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcomes> + Send + 'static,
+    {
+        let lane = Lane {
+            inner: &self.inner,
+            stream: &self.inner.names.verdict,
+            durable: RELAY_DURABLE,
+            slots,
+        };
+        let relay = Arc::new(Relay {
+            inner: self.inner.clone(),
+            due: Due::new(self.inner.settings.max_age),
+            relay,
+        });
+        let handle = |arrival| {
+            let relay = relay.clone();
+            async move { relay.serve(arrival).await }
+        };
+        tokio::select! {
+            () = lane.run(&drain, handle) => {}
+            never = janitor::sweep(&self.inner) => match never {},
+        }
+    }
+}
+
+struct Relay<F> {
+    inner: Arc<Inner>,
+    due: Due,
+    relay: F,
+}
+
+impl<F, Fut> Relay<F>
+where
+    F: Fn(RelayJob) -> Fut + Send + Sync,
+    Fut: Future<Output = Outcomes> + Send,
+{
+    async fn serve(&self, arrival: Arrival) {
+        let age = self.due.age(&self.inner, &arrival);
+        let delivery = arrival.delivery;
+        let judged = match decode::<Judged>(&delivery.payload) {
+            Ok((judged, _)) => judged,
+            Err(error) => {
+                let how = unreadable(&self.inner, &delivery, &error);
+                return delivery.settle(&self.inner, how).await;
+            }
+        };
+        let how = match self.due.deadline(judged.job.remaining_ms, age) {
+            Some(deadline) => {
+                delivery
+                    .keeping(&self.inner, self.carry_out(&delivery, &judged, deadline))
+                    .await
+            }
+            None => {
+                self.inner.metrics.expired.inc();
+                tracing::debug!(tx = %judged.job.tx, ?age, "verdict expired before its delivery");
+                self.remove(&judged).await;
+                Settle::Ack
+            }
+        };
+        delivery.settle(&self.inner, how).await;
+    }
+
+    async fn carry_out(&self, delivery: &Delivery, judged: &Judged, deadline: Deadline) -> Settle {
+        let job = &judged.job;
+        let held = match self.read(judged).await {
+            Ok(held) => held,
+            Err(error) => return self.without_content(judged, &error, deadline).await,
+        };
+        let early = Arc::new(EarlyNotices::new(job.envelope.recipients().len()));
+        let relayed = (self.relay)(RelayJob {
+            mail: mail_of(job, &held),
+            verdict: judged.verdict.clone(),
+            deadline,
+            early: early.clone(),
+            deliveries: delivery.deliveries,
+            hold: delivery.hold.clone(),
+        });
+        let outcomes = tokio::select! {
+            biased;
+            outcomes = relayed => outcomes,
+            never = early.send(&self.inner, job) => match never {},
+        };
+        tokio::join!(
+            notice::tell(&self.inner, job, &outcomes, deadline),
+            self.remove(judged),
+        );
+        Settle::Ack
+    }
+
+    async fn read(&self, judged: &Judged) -> Result<Held, ContentError> {
+        let inline = match judged.job.content {
+            ContentAt::Inline => {
+                let message = content::get(&self.inner, &self.inner.names.mail, judged.job_sequence).await?;
+                decode::<Job>(&message)
+                    .map(|(_, content)| content)
+                    .map_err(|_| ContentError::Corrupt("the stored job cannot be read"))?
+            }
+            ContentAt::Chunks(_) => bytes::Bytes::new(),
+        };
+        content_of(&self.inner, &judged.job, inline).await
+    }
+
+    async fn without_content(&self, judged: &Judged, error: &ContentError, deadline: Deadline) -> Settle {
+        let job = &judged.job;
+        match error {
+            ContentError::Unavailable { .. } => {
+                put_aside(&self.inner, job.tx, error);
+                Settle::Nak(self.inner.settings.retry_delay)
+            }
+            ContentError::Missing(_) => {
+                // Removed by the egress that finished it before its ack was heard; what it told the ingress stands.
+                put_aside(&self.inner, job.tx, error);
+                self.remove(judged).await;
+                Settle::Ack
+            }
+            ContentError::Corrupt(_) => {
+                put_aside(&self.inner, job.tx, error);
+                let damaged = Reply::enhanced(451, 3, 0, "content was damaged on its way, try again");
+                let outcomes = Outcomes::all(&job.envelope, &damaged);
+                tokio::join!(
+                    notice::tell(&self.inner, job, &outcomes, deadline),
+                    self.remove(judged),
+                );
+                Settle::Ack
+            }
+        }
+    }
+
+    async fn remove(&self, judged: &Judged) {
+        let has_chunks = matches!(judged.job.content, ContentAt::Chunks(_));
+        content::remove(&self.inner, judged.job.tx, judged.job_sequence, has_chunks).await;
+    }
+}
