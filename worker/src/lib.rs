@@ -1,1 +1,22 @@
 //! Scanner of Mailweir: asks scanners in parallel, inspects attachments, applies policy.
+//!
+//! One call, [`Scanner::scan`], takes a mail and gives a [`proto::Verdict`]. It never changes the mail, and it knows
+//! nothing of queues, sessions or next hops. Whatever could not be looked into is a finding of its own and never
+//! clean. Deliberately absent: archives, a caged child process, spam scanners, policy per recipient.
+
+#![warn(missing_docs)]
+#![warn(clippy::indexing_slicing)]
+
+pub mod attachments;
+pub mod clamd;
+mod fold;
+mod metrics;
+pub mod policy;
+mod scanner;
+mod settings;
+mod text;
+
+pub use clamd::{HostState, OnFailure};
+pub use metrics::Metrics;
+pub use scanner::Scanner;
+pub use settings::Settings;

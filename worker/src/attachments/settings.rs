@@ -1,0 +1,75 @@
+//! What an operator can set of the attachment rule.
+
+/// The attachment rule.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether mails are parsed at all. Default: yes.
+    pub enabled: bool,
+    /// Last extensions of a name that are banned, without dot, compared without case. Default: what Windows starts
+    /// by a double click.
+    pub extensions: Vec<String>,
+    /// Last extensions that are banned behind another one (`invoice.pdf.exe`), also where `extensions` does not name
+    /// them. Default: exe, vbs, pif, scr, bat, cmd, com, cpl, dll (amavis).
+    pub double_extensions: Vec<String>,
+    /// Declared media types that are banned, compared without case. Default: application/x-msdownload,
+    /// application/x-msdos-program, application/hta, message/partial.
+    pub mime_types: Vec<String>,
+    /// Types by content that are banned, by amavis' short names (see [`super::signatures`]). Default: exe, dll, lnk,
+    /// hta, chm.
+    pub types: Vec<String>,
+    /// Whole names that are exempt from the rules about names, compared without case. They are not exempt from the
+    /// rules about types. Default: none.
+    pub allowed_names: Vec<String>,
+    /// What is looked into at all.
+    pub limits: Limits,
+}
+
+/// Bounds on what is parsed. A mail beyond one of them is unchecked: over-limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest mail that is parsed, in bytes. Default: 50 MiB.
+    pub content_bytes_max: usize,
+    /// Deepest nesting of multiparts and messages, the mail itself being 0. Default: 20.
+    pub depth_max: usize,
+    /// Most parts, those of nested messages and the containers themselves included. Default: 1 000.
+    pub parts_max: usize,
+    /// All header sections together, in bytes. Default: 1 MiB.
+    pub header_bytes_max: usize,
+    /// All header lines together. Default: 20 000.
+    pub header_lines_max: usize,
+    /// All bytes of nested messages that had to be decoded, together. Default: 50 MiB.
+    pub decoded_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            content_bytes_max: 50 * 1024 * 1024,
+            depth_max: 20,
+            parts_max: 1_000,
+            header_bytes_max: 1024 * 1024,
+            header_lines_max: 20_000,
+            decoded_bytes_max: 50 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let list = |words: &str| words.split_ascii_whitespace().map(str::to_owned).collect();
+        Self {
+            enabled: true,
+            extensions: list(
+                "exe com scr pif bat cmd cpl dll vbs vbe js jse ws wsf wsh wsc sct hta msi msp mst lnk chm hlp \
+                 reg ps1 psm1 jar scf url vb ocx sys gadget application appref-ms msc inf ade adp",
+            ),
+            double_extensions: list("exe vbs pif scr bat cmd com cpl dll"),
+            mime_types: list(
+                "application/x-msdownload application/x-msdos-program application/hta message/partial",
+            ),
+            types: list("exe dll lnk hta chm"),
+            allowed_names: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}

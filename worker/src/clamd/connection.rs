@@ -1,0 +1,169 @@
+//! One session with one clamd: a request, its answer, and then the next; never two at once.
+//!
+//! `IDSESSION` keeps the connection open between scans and numbers the answers, so that an answer that belongs to
+//! another request is noticed.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use proto::Endpoint;
+
+use super::reply::{self, Answer, GrammarError, REPLY_BYTES_MAX};
+use super::stream::{Lengths, write_all};
+
+/// How long an answer is waited for after clamd stopped reading.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why a host gave no usable answer.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    #[error("cannot connect in time")]
+    ConnectTimeout,
+    #[error("lost the connection before any answer")]
+    Lost(#[source] Option<io::Error>),
+    #[error("lost the connection within the answer")]
+    Cut(#[source] Option<io::Error>),
+    #[error("the answer is longer than {REPLY_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("there are bytes behind the answer")]
+    Trailing,
+    #[error("the answer came before the end of the content")]
+    Early,
+    #[error("cannot read the answer")]
+    Grammar(#[from] GrammarError),
+    #[error("no connection became free in time")]
+    Busy,
+    #[error("no answer in time")]
+    Timeout,
+}
+
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// An open session.
+pub(super) struct Connection {
+    socket: Box<dyn Socket>,
+    /// Requests made so far; the number of the last one.
+    requests: u32,
+}
+
+impl Connection {
+    /// Connects to `endpoint` within `limit`.
+    pub(super) async fn open(endpoint: &Endpoint, limit: Duration) -> Result<Self, Failure> {
+        let connect = async {
+            Ok::<Box<dyn Socket>, io::Error>(match endpoint {
+                Endpoint::Tcp { host, port } => {
+                    let socket = TcpStream::connect((host.as_str(), *port)).await?;
+                    socket.set_nodelay(true)?;
+                    Box::new(socket)
+                }
+                Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            })
+        };
+        let socket = timeout(limit, connect)
+            .await
+            .map_err(|_| Failure::ConnectTimeout)?
+            .map_err(Failure::Connect)?;
+        Ok(Self { socket, requests: 0 })
+    }
+
+    /// Whether the other end has closed it, or has sent something unasked.
+    pub(super) async fn is_stale(&mut self) -> bool {
+        poll_fn(|context| {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            let read = Pin::new(&mut self.socket).poll_read(context, &mut buffer);
+            Poll::Ready(read.is_ready())
+        })
+        .await
+    }
+
+    /// Sends `content` and reads the answer.
+    pub(super) async fn scan(&mut self, content: &[u8]) -> Result<Answer, Failure> {
+        let command: &[u8] = self.command(b"zIDSESSION\0zINSTREAM\0", b"zINSTREAM\0");
+        let lengths = Lengths::of(content);
+        let (line, all_sent) = self.exchange(&mut lengths.slices(command, content)).await?;
+        let answer = reply::parse(&line, self.requests)?;
+        match (&answer, all_sent) {
+            (_, true) | (Answer::OverLimit(_) | Answer::Error(_), false) => Ok(answer),
+            (Answer::Clean | Answer::Infected(_) | Answer::Encrypted(_), false) => Err(Failure::Early),
+        }
+    }
+
+    /// Asks for the versions of engine and signatures.
+    pub(super) async fn version(&mut self) -> Result<String, Failure> {
+        let command: &[u8] = self.command(b"zIDSESSION\0zVERSION\0", b"zVERSION\0");
+        let (line, _) = self.exchange(&mut [IoSlice::new(command)]).await?;
+        let version = reply::body(&line, self.requests)?;
+        if version.starts_with("ClamAV ") {
+            Ok(version.into())
+        } else {
+            Err(GrammarError::Unknown.into())
+        }
+    }
+
+    /// Counts a request; the first one opens the session.
+    fn command<'a>(&mut self, first: &'a [u8], later: &'a [u8]) -> &'a [u8] {
+        self.requests += 1;
+        if self.requests == 1 { first } else { later }
+    }
+
+    /// Writes `request` while reading the answer, which clamd may give before it has all, when that is too much for
+    /// it. Gives the answer without its NUL, and whether all was sent.
+    async fn exchange(&mut self, request: &mut [IoSlice<'_>]) -> Result<(Vec<u8>, bool), Failure> {
+        let (mut reader, mut writer) = tokio::io::split(&mut self.socket);
+        let mut reading = pin!(read_answer(&mut reader));
+        let written = {
+            let mut writing = pin!(write_all(&mut writer, request));
+            // Writing first: an answer to the whole is then never taken for one that came early.
+            tokio::select! {
+                biased;
+                written = &mut writing => written,
+                answer = &mut reading => return answer.map(|line| (line, false)),
+            }
+        };
+        match written {
+            Ok(()) => reading.await.map(|line| (line, true)),
+            Err(error) => match timeout(LAST_WORDS, reading).await {
+                Ok(Ok(line)) => Ok((line, false)),
+                Ok(Err(Failure::Lost(_))) | Err(_) => Err(Failure::Lost(Some(error))),
+                Ok(Err(failure)) => Err(failure),
+            },
+        }
+    }
+}
+
+/// Reads one answer; there must be nothing behind its NUL.
+async fn read_answer(reader: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Failure> {
+    let mut answer = Vec::with_capacity(128);
+    loop {
+        let lost = |answer: &[u8], error| match answer {
+            [] => Failure::Lost(error),
+            _ => Failure::Cut(error),
+        };
+        match reader.read_buf(&mut answer).await {
+            Ok(0) => return Err(lost(&answer, None)),
+            Ok(_) => {}
+            Err(error) => return Err(lost(&answer, Some(error))),
+        }
+        match memchr::memchr(0, &answer) {
+            Some(end) if end + 1 < answer.len() => return Err(Failure::Trailing),
+            Some(_) => {
+                answer.pop();
+                return Ok(answer);
+            }
+            None if answer.len() >= REPLY_BYTES_MAX => return Err(Failure::TooLong),
+            None => {}
+        }
+    }
+}

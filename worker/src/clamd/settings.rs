@@ -1,0 +1,57 @@
+//! What an operator can set of clamd.
+
+use std::time::Duration;
+
+use proto::Endpoint;
+
+/// What a failed scan means for the mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The client keeps it and tries again: `unchecked_failed` of the policy.
+    Tempfail,
+    /// It is delivered without having been scanned, and marked in header, log and metric.
+    PassUnchecked,
+}
+
+/// The clamd hosts and how they are used.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where clamd listens; the healthy one with the fewest scans under way is asked. Default:
+    /// `unix:/run/clamav/clamd.ctl`.
+    pub hosts: Vec<Endpoint>,
+    /// Time for opening a connection, and for the answer to a probe. Default: 2 s.
+    pub connect_timeout: Duration,
+    /// Time for a whole scan, waiting for a free connection and a second host included; never beyond the mail's own
+    /// deadline. Should be above clamd's MaxScanTime. Default: 60 s.
+    pub total_timeout: Duration,
+    /// Scans at the same time on one host. Default: 12, clamd's own MaxThreads on Debian.
+    pub connections_max: usize,
+    /// An idle connection is not used again after this time. Default: 20 s, below clamd's IdleTimeout of 30 s.
+    pub idle_max: Duration,
+    /// Content above this is not sent and is unchecked: over-limit. Must not be above clamd's StreamMaxLength,
+    /// MaxFileSize and MaxScanSize: beyond the latter two clamd says OK without having looked. Default: 25 MiB, the
+    /// values that Debian ships.
+    pub stream_bytes_max: usize,
+    /// What a failed scan means. Default: tempfail.
+    pub on_failure: OnFailure,
+    /// Failures in a row after which a host is left alone. Default: 5.
+    pub breaker_failures: u32,
+    /// How long it is left alone before it is probed, up to a quarter more by chance. Default: 5 s.
+    pub breaker_pause: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hosts: vec![Endpoint::Unix("/run/clamav/clamd.ctl".into())],
+            connect_timeout: Duration::from_secs(2),
+            total_timeout: Duration::from_secs(60),
+            connections_max: 12,
+            idle_max: Duration::from_secs(20),
+            stream_bytes_max: 25 * 1024 * 1024,
+            on_failure: OnFailure::Tempfail,
+            breaker_failures: 5,
+            breaker_pause: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The worker's metrics, each with its name, unit and a sentence of help.
+//!
+//! Handles for labels that are known beforehand are resolved once; a scan then costs a few atomics.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use proto::{Category, Class, Disposition};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Verdicts {
+    category: &'static str,
+    disposition: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabel {
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CheckLabel {
+    check: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HostLabel {
+    host: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HostResult {
+    host: String,
+    result: &'static str,
+}
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+fn seconds() -> Histogram {
+    // 1 ms to about 65 s.
+    Histogram::new(exponential_buckets(0.001, 2.0, 17))
+}
+
+/// Everything that the worker counts.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    verdicts: Family<Verdicts, Counter>,
+    passed_unchecked: Counter,
+    by_class: [Histogram; 3],
+    pub(crate) clamd_seconds: Histogram,
+    pub(crate) attachments_seconds: Histogram,
+    requests: Family<HostResult, Counter>,
+    connects: Family<HostLabel, Counter>,
+    busy: Family<HostLabel, Gauge>,
+    breaker_open: Family<HostLabel, Gauge>,
+}
+
+/// The handles of one clamd host.
+#[derive(Clone, Debug)]
+pub(crate) struct HostMetrics {
+    pub(crate) clean: Counter,
+    pub(crate) infected: Counter,
+    pub(crate) over_limit: Counter,
+    pub(crate) encrypted: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) connects: Counter,
+    pub(crate) busy: Gauge,
+    pub(crate) breaker_open: Gauge,
+}
+
+impl Metrics {
+    /// Registers all of them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let scans: Histograms<ClassLabel> = Family::new_with_constructor(seconds);
+        let checks: Histograms<CheckLabel> = Family::new_with_constructor(seconds);
+        let metrics = Self {
+            verdicts: Family::default(),
+            passed_unchecked: Counter::default(),
+            by_class: Class::ALL.map(|class| {
+                let class = class.letter();
+                scans.get_or_create_owned(&ClassLabel { class })
+            }),
+            clamd_seconds: checks.get_or_create_owned(&CheckLabel { check: "clamd" }),
+            attachments_seconds: checks.get_or_create_owned(&CheckLabel { check: "attachments" }),
+            requests: Family::default(),
+            connects: Family::default(),
+            busy: Family::default(),
+            breaker_open: Family::default(),
+        };
+        registry.register(
+            "mailweir_worker_mails",
+            "Mails by verdict: the worst that was found, and what is done with the mail",
+            metrics.verdicts.clone(),
+        );
+        registry.register(
+            "mailweir_worker_passed_unchecked",
+            "Mails let through, marked, although something in them was not looked into",
+            metrics.passed_unchecked.clone(),
+        );
+        registry.register(
+            "mailweir_worker_scan_seconds",
+            "Time from a mail to its verdict, by class of size",
+            scans,
+        );
+        registry.register(
+            "mailweir_worker_check_seconds",
+            "Time that one check took",
+            checks,
+        );
+        registry.register(
+            "mailweir_worker_clamd_requests",
+            "Scans by clamd host and result",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "mailweir_worker_clamd_connects",
+            "Connections opened for scanning, by clamd host",
+            metrics.connects.clone(),
+        );
+        registry.register(
+            "mailweir_worker_clamd_busy_connections",
+            "Scans under way, by clamd host",
+            metrics.busy.clone(),
+        );
+        registry.register(
+            "mailweir_worker_clamd_breaker_open",
+            "1 while a clamd host is left alone after failures in a row",
+            metrics.breaker_open.clone(),
+        );
+        metrics
+    }
+
+    /// Counts one verdict.
+    pub(crate) fn verdict(&self, category: Category, disposition: Disposition) {
+        let labels = Verdicts {
+            category: category.name(),
+            disposition: disposition.name(),
+        };
+        self.verdicts.get_or_create_owned(&labels).inc();
+        if matches!(category, Category::Unchecked(_)) && disposition.delivers() {
+            self.passed_unchecked.inc();
+        }
+    }
+
+    /// Counts the time of one scan.
+    pub(crate) fn scanned(&self, class: Class, time: Duration) {
+        let [small, medium, large] = &self.by_class;
+        let histogram = match class {
+            Class::Small => small,
+            Class::Medium => medium,
+            Class::Large => large,
+        };
+        histogram.observe(time.as_secs_f64());
+    }
+
+    /// The handles of `host`.
+    pub(crate) fn host(&self, host: &str) -> HostMetrics {
+        let requests = |result| {
+            let host = host.to_owned();
+            self.requests.get_or_create_owned(&HostResult { host, result })
+        };
+        let label = HostLabel {
+            host: host.to_owned(),
+        };
+        HostMetrics {
+            clean: requests("clean"),
+            infected: requests("infected"),
+            over_limit: requests("over_limit"),
+            encrypted: requests("encrypted"),
+            failed: requests("failed"),
+            connects: self.connects.get_or_create_owned(&label),
+            busy: self.busy.get_or_create_owned(&label),
+            breaker_open: self.breaker_open.get_or_create_owned(&label),
+        }
+    }
+}
