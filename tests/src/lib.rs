@@ -27,6 +27,7 @@ pub mod pattern;
 pub mod port;
 pub mod postfix;
 pub mod process;
+pub mod smtp_source;
 pub mod system;
 pub mod transcript;
 pub mod wait;

@@ -130,6 +130,14 @@ impl NextHop {
         &self.endpoint
     }
 
+    /// As `--next-hop` names it: with `lmtp:` in front where it speaks LMTP.
+    pub fn target(&self) -> String {
+        match self.state.script.lock().expect("not poisoned").protocol {
+            Protocol::Smtp => self.endpoint.clone(),
+            Protocol::Lmtp => format!("lmtp:{}", self.endpoint),
+        }
+    }
+
     /// From now on, also on connections that are open.
     pub fn follow(&self, script: Script) {
         *self.state.script.lock().expect("not poisoned") = script;

@@ -8,11 +8,13 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
-use crate::wait::within;
+use crate::wait::DEADLINE;
 
 /// Lines of a log that are printed when the test fails.
 const LOG_TAIL_LINES: usize = 60;
@@ -115,18 +117,25 @@ impl Process {
 
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
+        self.ended_within(DEADLINE).await
+    }
+
+    /// As [`Process::ended`], for what takes long when all is well.
+    pub async fn ended_within(&mut self, limit: Duration) -> ExitStatus {
         // Before the first look, so that no end is missed.
         let mut a_child_ended = signal(SignalKind::child()).expect("watch SIGCHLD");
-        let what = format!("{} ends", self.name);
-        within(&what, async {
+        let ended = async {
             loop {
                 if let Some(status) = self.status() {
                     return status;
                 }
                 a_child_ended.recv().await;
             }
-        })
-        .await
+        };
+        match timeout(limit, ended).await {
+            Ok(status) => status,
+            Err(_) => panic!("{} did not end within {limit:?}", self.name),
+        }
     }
 
     /// How it ended, if it has.

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use crate::nats::Nats;
 use crate::node::Node;
+use crate::process::Process;
 
 /// Which of the two implementations of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +25,16 @@ pub struct Builder {
     configuration: String,
     workers: usize,
     nats_url: Option<String>,
+    listen: String,
 }
 
 impl Builder {
+    /// Mails are taken there, instead of on a port that the kernel picks.
+    pub fn listen(mut self, endpoint: &str) -> Self {
+        self.listen = endpoint.to_owned();
+        self
+    }
+
     /// Mails are scanned by the clamd there.
     pub fn clamd(mut self, endpoint: &str) -> Self {
         self.clamd = Some(endpoint.to_owned());
@@ -105,6 +113,7 @@ impl System {
             configuration: String::new(),
             workers: 1,
             nats_url: None,
+            listen: "127.0.0.1:0".to_owned(),
         }
     }
 
@@ -126,6 +135,16 @@ impl System {
         }
     }
 
+    /// All processes of ours.
+    pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        let nodes = self
+            .ingress
+            .iter_mut()
+            .chain(&mut self.workers)
+            .chain(&mut self.egress);
+        nodes.map(|node| &mut node.process)
+    }
+
     /// The NATS server that was started with it (distributed).
     pub fn nats(&mut self) -> &mut Nats {
         self.nats.as_mut().expect("a server of its own")
@@ -143,6 +162,13 @@ impl System {
     /// Takes a worker out of our hands, to end it as the test wants (distributed).
     pub fn take_worker(&mut self) -> Node {
         self.workers.remove(0)
+    }
+
+    /// Starts another egress and gives the one before, to end it as the test wants (distributed).
+    pub async fn replace_egress(&mut self) -> Node {
+        let args = self.arguments("egress", false, true);
+        let other = Node::start("egress-next", &args, self.directory.path()).await;
+        self.egress.replace(other).expect("started")
     }
 
     async fn launch(&mut self) {
@@ -176,7 +202,7 @@ impl System {
         args.extend(self.builder.common(&self.directory));
         let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
         if matches!(role, "standalone" | "ingress") {
-            flag("--listen", "127.0.0.1:0");
+            flag("--listen", &self.builder.listen);
         }
         if self.builder.mode == Mode::Distributed {
             flag("--nats", &self.nats_url);

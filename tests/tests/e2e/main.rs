@@ -5,4 +5,34 @@
     reason = "what cannot be set up or read fails the test at once"
 )]
 
+/// For each function `async fn name(mode: Mode)` one test in each mode, that takes a `light` place or all (`heavy`).
+macro_rules! in_both_modes {
+    ($place:ident; $($name:ident),+ $(,)?) => {
+        mod standalone {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let _place = harness::machine::$place().await;
+                    super::$name(harness::system::Mode::Standalone).await;
+                }
+            )+
+        }
+        mod distributed {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let _place = harness::machine::$place().await;
+                    super::$name(harness::system::Mode::Distributed).await;
+                }
+            )+
+        }
+    };
+}
+
+mod clamd;
+mod contract;
 mod fixtures;
+mod load;
+mod nats;
+mod postfix;
+mod workers;
