@@ -1,0 +1,18 @@
+//! The bus against a real `nats-server`, each test with a private one on a free port and a store of its own.
+//!
+//! Nothing sleeps and hopes: tests wait for what they want to see, with a generous deadline.
+
+#[cfg(test)]
+mod content;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod flow;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod topology;
+#[cfg(test)]
+mod world;
