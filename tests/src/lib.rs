@@ -16,6 +16,7 @@
 pub mod clamd;
 pub mod client;
 pub mod fake_clamd;
+pub mod http;
 pub mod io;
 pub mod link;
 pub mod machine;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::http;
 use crate::process::Process;
 use crate::wait::eventually;
 
@@ -46,6 +47,31 @@ impl Node {
         })
         .await;
         Self { process, ports }
+    }
+
+    /// Waits until its admin port says that it is ready for mails.
+    pub async fn until_ready(&mut self) {
+        let admin = self.endpoint("admin");
+        // Being ready is a state that is asked for, as load balancers do.
+        eventually("mailweir is ready", async || {
+            assert!(
+                self.process.status().is_none(),
+                "mailweir has ended\n{}",
+                self.process.log_tail()
+            );
+            http::get(&admin, "/readyz")
+                .await
+                .filter(|(status, _)| *status == 200)
+        })
+        .await;
+    }
+
+    /// What its admin port says at that path; fails when that is no 200.
+    pub async fn admin(&self, path: &str) -> String {
+        match http::get(&self.endpoint("admin"), path).await {
+            Some((200, body)) => body,
+            other => panic!("{path} of {} gives {other:?}", self.process.name()),
+        }
     }
 
     /// An endpoint of the ports file, by its name there.

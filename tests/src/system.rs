@@ -26,9 +26,16 @@ pub struct Builder {
     workers: usize,
     nats_url: Option<String>,
     listen: String,
+    waits: bool,
 }
 
 impl Builder {
+    /// Does not wait until everything is ready: something that it needs is not there.
+    pub fn unready(mut self) -> Self {
+        self.waits = false;
+        self
+    }
+
     /// Mails are taken there, instead of on a port that the kernel picks.
     pub fn listen(mut self, endpoint: &str) -> Self {
         self.listen = endpoint.to_owned();
@@ -84,7 +91,7 @@ impl Builder {
 
     fn common(&self, directory: &TempDir) -> Vec<String> {
         let config = directory.path().join("mailweir.toml").display().to_string();
-        vec!["--config".into(), config]
+        vec!["--config".into(), config, "--admin".into(), "127.0.0.1:0".into()]
     }
 }
 
@@ -114,6 +121,7 @@ impl System {
             workers: 1,
             nats_url: None,
             listen: "127.0.0.1:0".to_owned(),
+            waits: true,
         }
     }
 
@@ -133,6 +141,11 @@ impl System {
             Mode::Standalone => self.ingress(),
             Mode::Distributed => self.egress.as_mut().expect("started"),
         }
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.ingress.iter().chain(&self.workers).chain(&self.egress)
     }
 
     /// All processes of ours.
@@ -167,7 +180,7 @@ impl System {
     /// Starts another egress and gives the one before, to end it as the test wants (distributed).
     pub async fn replace_egress(&mut self) -> Node {
         let args = self.arguments("egress", false, true);
-        let other = Node::start("egress-next", &args, self.directory.path()).await;
+        let other = self.node("egress-next", &args).await;
         self.egress.replace(other).expect("started")
     }
 
@@ -175,7 +188,7 @@ impl System {
         match self.builder.mode {
             Mode::Standalone => {
                 let args = self.arguments("standalone", true, true);
-                self.ingress = Some(Node::start("standalone", &args, self.directory.path()).await);
+                self.ingress = Some(self.node("standalone", &args).await);
             }
             Mode::Distributed => {
                 if let Some(url) = &self.builder.nats_url {
@@ -187,14 +200,22 @@ impl System {
                 }
                 let ingress = self.arguments("ingress", false, false);
                 let egress = self.arguments("egress", false, true);
-                self.ingress = Some(Node::start("ingress", &ingress, self.directory.path()).await);
-                self.egress = Some(Node::start("egress", &egress, self.directory.path()).await);
+                self.ingress = Some(self.node("ingress", &ingress).await);
+                self.egress = Some(self.node("egress", &egress).await);
                 for _ in 0..self.builder.workers {
                     self.add_worker().await;
                 }
             }
         }
         self.lmtp = self.ingress().endpoint("lmtp");
+    }
+
+    async fn node(&self, name: &str, args: &[String]) -> Node {
+        let mut node = Node::start(name, args, self.directory.path()).await;
+        if self.builder.waits {
+            node.until_ready().await;
+        }
+        node
     }
 
     fn arguments(&self, role: &str, scans: bool, relays: bool) -> Vec<String> {

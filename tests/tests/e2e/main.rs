@@ -31,8 +31,10 @@ macro_rules! in_both_modes {
 
 mod clamd;
 mod contract;
+mod documents;
 mod fixtures;
 mod load;
 mod nats;
 mod postfix;
+mod tools;
 mod workers;

@@ -44,6 +44,7 @@ async fn without_nats_mail_is_refused_for_now_and_taken_once_it_is_there() {
     let system = System::build(Mode::Distributed, &hop.target())
         .nats(&url)
         .configuration(QUICK)
+        .unready()
         .start()
         .await;
     let mut client = Client::lmtp(&system.lmtp).await;
