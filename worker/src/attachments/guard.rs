@@ -71,6 +71,11 @@ struct Containers {
     has_digest: bool,
 }
 
+struct Multipart {
+    boundary: Option<Vec<u8>>,
+    is_digest: bool,
+}
+
 /// Takes what `content` may cost out of `budget`.
 pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceeded> {
     spend(&mut budget.cost, content.len(), "work")?;
@@ -135,8 +140,9 @@ fn containers(content: &[u8], budget: &mut Budget) -> Result<Containers, Exceede
             if candidates > budget.parts {
                 return Err(Exceeded("multiparts"));
             }
-            if let Some((boundary, is_digest)) = multipart(rest, budget)? {
-                found.has_digest |= is_digest;
+            if let Some(multipart) = multipart(rest, budget)? {
+                found.has_digest |= multipart.is_digest;
+                let boundary = multipart.boundary;
                 found
                     .multiparts
                     .extend(boundary.map(|boundary| (at + b"multipart".len(), boundary)));
@@ -159,9 +165,8 @@ fn strip_word<'a>(bytes: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// The boundary and whether it is a digest, as mail-parser reads a header's value from its type on; `None` when it
-/// does not read a multipart there.
-fn multipart(value: &[u8], budget: &mut Budget) -> Result<Option<(Option<Vec<u8>>, bool)>, Exceeded> {
+/// What mail-parser reads from a header's value whose type begins here; `None` when that is no multipart.
+fn multipart(value: &[u8], budget: &mut Budget) -> Result<Option<Multipart>, Exceeded> {
     let window = value.get(..CONTENT_TYPE_BYTES_MAX).unwrap_or(value);
     let mut stream = MessageStream::new(window);
     let header = stream.parse_content_type();
@@ -175,8 +180,10 @@ fn multipart(value: &[u8], budget: &mut Budget) -> Result<Option<(Option<Vec<u8>
         return Ok(None);
     };
     let boundary = content_type.attribute("boundary").filter(|b| !b.is_empty());
-    let is_digest = content_type.subtype() == Some("digest");
-    Ok(Some((boundary.map(|b| b.as_bytes().to_vec()), is_digest)))
+    Ok(Some(Multipart {
+        boundary: boundary.map(|boundary| boundary.as_bytes().to_vec()),
+        is_digest: content_type.subtype() == Some("digest"),
+    }))
 }
 
 /// Whether `/rfc822` or `/global` follows, with blanks, folds, comments and stray quoting in between.

@@ -93,28 +93,39 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
     let kind = bare(value.get(..end).unwrap_or_default());
     let mut parameters = Vec::new();
     let mut is_over_limit = false;
-    let mut rest = value.get(end..).unwrap_or_default();
+    // From the start: there may be a blank where the first semicolon belongs.
+    let mut rest = value;
     for _ in 0..PARAMETERS_MAX {
         let Some(at) = memchr::memchr(b'=', rest) else {
             return (kind, parameters, is_over_limit);
         };
-        // What is before the last `;` belongs to no parameter.
-        let key = rest.get(..at).unwrap_or_default();
-        let key = key.rsplit(|byte| *byte == b';').next().unwrap_or_default();
+        let keys = keys(rest.get(..at).unwrap_or_default());
         let mut values = Vec::new();
         rest = take_value(rest.get(at + 1..).unwrap_or_default(), &mut values);
-        let key = bare(key);
         is_over_limit |= values.iter().any(|value| value.len() > VALUE_BYTES_MAX);
-        parameters.extend(values.into_iter().map(|value| Parameter {
-            key: key.clone(),
-            value: tail(value),
-        }));
+        let values: Vec<Vec<u8>> = values.into_iter().map(tail).collect();
+        for key in keys {
+            parameters.extend(values.iter().map(|value| Parameter {
+                key: key.clone(),
+                value: value.clone(),
+            }));
+        }
     }
-    (
-        kind,
-        parameters,
-        is_over_limit || memchr::memchr(b'=', rest).is_some(),
-    )
+    is_over_limit |= memchr::memchr(b'=', rest).is_some();
+    (kind, parameters, is_over_limit)
+}
+
+/// The name of a parameter in both readings: all that is behind the last semicolon, and the last word of it.
+fn keys(before: &[u8]) -> Vec<String> {
+    let key = before.rsplit(|byte| *byte == b';').next().unwrap_or_default();
+    let word = key
+        .trim_ascii_end()
+        .rsplit(u8::is_ascii_whitespace)
+        .next()
+        .unwrap_or_default();
+    let mut keys = vec![bare(key), bare(word)];
+    keys.dedup();
+    keys
 }
 
 fn tail(mut value: Vec<u8>) -> Vec<u8> {
@@ -144,6 +155,9 @@ fn take_value<'a>(rest: &'a [u8], values: &mut Vec<Vec<u8>>) -> &'a [u8] {
     let to_semicolon = rest.split(|byte| *byte == b';').next().unwrap_or_default();
     let Some(quoted) = rest.strip_prefix(b"\"") else {
         add(to_semicolon);
+        if memchr::memchr(b'(', to_semicolon).is_some() {
+            add(&without_comments(to_semicolon));
+        }
         let word = to_semicolon
             .split(u8::is_ascii_whitespace)
             .next()
@@ -189,6 +203,22 @@ fn skip_blanks_and_comments(mut bytes: &[u8]) -> &[u8] {
             _ => return bytes,
         }
     }
+}
+
+fn without_comments(value: &[u8]) -> Vec<u8> {
+    let mut depth = 0usize;
+    let mut keep = |byte: &u8| {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth > 0 => {
+                depth -= 1;
+                return false;
+            }
+            _ => {}
+        }
+        depth == 0
+    };
+    value.iter().copied().filter(|byte| keep(byte)).collect()
 }
 
 /// What is up to the closing quote, unescaped, and its length as written.

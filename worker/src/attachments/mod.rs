@@ -87,8 +87,11 @@ impl Inspector {
 
 /// Inspects, and turns a panic of a parser into a finding.
 fn caught(content: &[u8], rules: &Rules) -> Vec<Found> {
-    catch_unwind(AssertUnwindSafe(|| parts::inspect(content, rules)))
-        .unwrap_or_else(|_| failed("the parser failed on it"))
+    caught_with(|| parts::inspect(content, rules))
+}
+
+fn caught_with(inspect: impl FnOnce() -> Vec<Found>) -> Vec<Found> {
+    catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(|_| failed("the parser failed on it"))
 }
 
 fn failed(reason: &str) -> Vec<Found> {
