@@ -1,3 +1,168 @@
-//! The one binary.
+//! The one binary: reads flags, variables and a file, sets up what the command needs, and runs it.
+//!
+//! Whatever is worth testing alone lives in the roles' crates; what is here is wiring, and the tools beside the filter
+//! (`demo`, `load`, `sink`). Exit codes: 0 done, 1 failed, 2 the command line or configuration is wrong.
 
-fn main() {}
+mod admin;
+mod cli;
+mod config;
+mod demo;
+mod load;
+mod logging;
+mod output;
+mod pipeline;
+mod ports;
+mod run;
+mod signals;
+mod sink;
+mod sockets;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
+
+use cli::{Command, Invocation};
+use config::{Config, Environment, FILE_VARIABLE, Sources};
+use run::{EgressRole, IngressRole, Role, Standalone, WorkerRole};
+use signals::{Shutdown, Signals};
+
+/// The command line or the configuration is wrong.
+const WRONG_USE: u8 = 2;
+
+fn main() -> ExitCode {
+    let invocation = match cli::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            // To a closed pipe; there is nobody to tell.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { WRONG_USE } else { 0 });
+        }
+    };
+    let command = invocation.command;
+    let config = match load_config(invocation) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in problems {
+                output::complaint(problem);
+            }
+            return ExitCode::from(WRONG_USE);
+        }
+    };
+    match command {
+        Command::ConfigCheck => {
+            output::result("configuration is valid");
+            return ExitCode::SUCCESS;
+        }
+        Command::ConfigShow => {
+            output::raw(&config.to_toml());
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    logging::install(config.sections.log);
+    match run(command, config) {
+        Ok(code) => code,
+        Err(error) => {
+            output::complaint(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads all layers; the process's environment is looked at here and nowhere else.
+fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
+    let variables = std::env::vars_os();
+    let environment: Environment = variables
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+        .collect();
+    let path = invocation
+        .file
+        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+    let file = match path {
+        Some(path) => match std::fs::read_to_string(&path) {
+            Ok(text) => Some((path, text)),
+            Err(error) => return Err(vec![format!("reading {}: {error}", path.display())]),
+        },
+        None => None,
+    };
+    let sources = Sources {
+        file,
+        environment,
+        flags: invocation.flags,
+    };
+    let config = Config::load(sources)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    Ok(config.on_host(&machine_name()))
+}
+
+/// The name of this machine; `localhost` where the kernel does not tell.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".into(),
+        name => name.into(),
+    }
+}
+
+fn run(command: Command, config: Config) -> Result<ExitCode> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if config.sections.node.threads > 0 {
+        builder.worker_threads(config.sections.node.threads);
+    }
+    let runtime = builder.enable_all().build().context("starting the runtime")?;
+    let code = runtime.block_on(async {
+        let shutdown = Shutdown::default();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(
+            Signals::register()
+                .context("registering signals")?
+                .pass_on(shutdown.clone()),
+        );
+        dispatch(command, config, shutdown).await
+    });
+    // A second signal must not wait for whatever still blocks.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(command: Command, config: Config, shutdown: Shutdown) -> Result<ExitCode> {
+    let sections = config.sections;
+    let mut registry = Registry::default();
+    match command {
+        Command::Standalone => {
+            let role = Standalone::bind(&sections, &mut registry).await?;
+            serve(role, registry, &sections, shutdown).await
+        }
+        Command::Ingress => {
+            let role = IngressRole::bind(&sections, &mut registry).await?;
+            serve(role, registry, &sections, shutdown).await
+        }
+        Command::Worker => {
+            let role = WorkerRole::bind(&sections, &mut registry).await?;
+            serve(role, registry, &sections, shutdown).await
+        }
+        Command::Egress => {
+            let role = EgressRole::bind(&sections, &mut registry).await?;
+            serve(role, registry, &sections, shutdown).await
+        }
+        Command::TopologyShow => run::topology_show(&sections).await,
+        Command::TopologyApply => run::topology_apply(&sections).await,
+        Command::Demo => demo::command(sections, shutdown).await,
+        Command::Load => load::command(sections.load, &shutdown).await,
+        Command::Sink => sink::command(sections.sink, &sections.node, &shutdown).await,
+        // Answered before there was a runtime.
+        Command::ConfigCheck | Command::ConfigShow => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn serve<R: Role>(
+    role: R,
+    registry: Registry,
+    sections: &config::Sections,
+    shutdown: Shutdown,
+) -> Result<ExitCode> {
+    run::service(role, registry, &sections.node, &sections.admin, shutdown).await
+}

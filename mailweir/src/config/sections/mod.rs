@@ -1,0 +1,77 @@
+//! One file per table: which keys it has, what each default is, and what must fit together.
+//!
+//! The roles' own settings are plain data in their crates; here they only get their keys.
+
+mod bus;
+mod egress;
+mod ingress;
+mod load;
+mod process;
+mod sink;
+mod worker;
+
+pub(crate) use ingress::Ingress;
+pub(crate) use load::{Load, in_brackets};
+pub(crate) use process::{Admin, Demo, Log, LogFormat, Node};
+pub(crate) use sink::Sink;
+pub(crate) use worker::Worker;
+
+use super::reader::Reader;
+
+/// All tables.
+#[derive(Debug)]
+pub(crate) struct Sections {
+    pub(crate) node: Node,
+    pub(crate) log: Log,
+    pub(crate) admin: Admin,
+    pub(crate) ingress: Ingress,
+    pub(crate) worker: Worker,
+    pub(crate) scanner: ::worker::Settings,
+    pub(crate) relay: ::egress::Settings,
+    /// Deliveries at once, in a process that is an egress alone.
+    pub(crate) relay_slots: usize,
+    pub(crate) bus: ::bus::Settings,
+    pub(crate) load: Load,
+    pub(crate) sink: Sink,
+    pub(crate) demo: Demo,
+}
+
+impl Sections {
+    /// Asks for every key there is.
+    pub(crate) fn read(reader: &mut Reader) -> Self {
+        let node = Node::read(reader);
+        let ingress = Ingress::read(reader);
+        let worker = Worker::read(reader);
+        let scanner = worker::read(reader);
+        let (relay, relay_slots) = egress::read(reader);
+        let mut sections = Self {
+            log: Log::read(reader),
+            admin: Admin::read(reader),
+            bus: bus::read(reader),
+            load: Load::read(reader),
+            sink: Sink::read(reader),
+            demo: Demo::read(reader),
+            node,
+            ingress,
+            worker,
+            scanner,
+            relay,
+            relay_slots,
+        };
+        if let Some(hostname) = sections.node.hostname.clone() {
+            sections.set_hostname(&hostname);
+        }
+        sections
+    }
+
+    /// Tells every role the node's name.
+    pub(crate) fn set_hostname(&mut self, hostname: &str) {
+        for name in [
+            &mut self.ingress.server.hostname,
+            &mut self.scanner.hostname,
+            &mut self.relay.hostname,
+        ] {
+            hostname.clone_into(name);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! `[worker]`, `[clamd]`, `[attachments]` with its limits, and `[policy]`: how much at once, what is looked for, and
+//! what is done about it.
+
+use std::time::Duration;
+
+use bus::Slots;
+use proto::{Disposition, Endpoint};
+use worker::attachments::{self, Limits};
+use worker::clamd;
+use worker::policy::Table;
+use worker::{OnFailure, Settings};
+
+use crate::config::reader::Reader;
+use crate::config::words::{Word, choose, quoted};
+
+impl Word for Disposition {
+    fn parse(text: &str) -> Result<Self, String> {
+        let all = [Self::Pass, Self::Tag, Self::Reject, Self::Discard, Self::Tempfail];
+        choose(text, &all.map(|disposition| (disposition.name(), disposition)))
+    }
+
+    fn to_toml(&self) -> String {
+        quoted(self.name())
+    }
+}
+
+impl Word for OnFailure {
+    fn parse(text: &str) -> Result<Self, String> {
+        let choices = [
+            ("tempfail", Self::Tempfail),
+            ("pass_unchecked", Self::PassUnchecked),
+        ];
+        choose(text, &choices)
+    }
+
+    fn to_toml(&self) -> String {
+        quoted(match self {
+            Self::Tempfail => "tempfail",
+            Self::PassUnchecked => "pass_unchecked",
+        })
+    }
+}
+
+/// Asks for its keys; `hostname` is the node's and set later.
+pub(super) fn read(reader: &mut Reader) -> Settings {
+    let default = Settings::default();
+    Settings {
+        clamd: read_clamd(reader),
+        attachments: read_attachments(reader),
+        policy: read_policy(reader),
+        hostname: default.hostname,
+    }
+}
+
+/// Unlike in the crate, no host is the default: whoever has a clamd says where.
+fn read_clamd(reader: &mut Reader) -> Option<clamd::Settings> {
+    let default = clamd::Settings::default();
+    let mut keys = reader.section("clamd");
+    let settings = clamd::Settings {
+        hosts: keys.list::<Endpoint>("hosts", Vec::new()),
+        connect_timeout: keys.get("connect_timeout", default.connect_timeout),
+        total_timeout: keys.get("total_timeout", default.total_timeout),
+        connections_max: keys.get("connections_max", default.connections_max),
+        idle_max: keys.get("idle_max", default.idle_max),
+        stream_bytes_max: keys.size("stream_bytes_max", default.stream_bytes_max),
+        on_failure: keys.get("on_failure", default.on_failure),
+        breaker_failures: keys.get("breaker_failures", default.breaker_failures),
+        breaker_pause: keys.get("breaker_pause", default.breaker_pause),
+    };
+    keys.check(settings.connections_max > 0, "connections_max", "must not be 0");
+    keys.check(settings.breaker_failures > 0, "breaker_failures", "must not be 0");
+    (!settings.hosts.is_empty()).then_some(settings)
+}
+
+fn read_attachments(reader: &mut Reader) -> attachments::Settings {
+    let default = attachments::Settings::default();
+    let mut keys = reader.section("attachments");
+    let mut settings = attachments::Settings {
+        enabled: keys.get("enabled", default.enabled),
+        extensions: keys.list("extensions", default.extensions),
+        double_extensions: keys.list("double_extensions", default.double_extensions),
+        mime_types: keys.list("mime_types", default.mime_types),
+        types: keys.list("types", default.types),
+        allowed_names: keys.list("allowed_names", default.allowed_names),
+        limits: default.limits,
+    };
+    let dotted = |list: &[String]| list.iter().any(|extension| extension.starts_with('.'));
+    keys.check(
+        !dotted(&settings.extensions),
+        "extensions",
+        "are written without the dot",
+    );
+    keys.check(
+        !dotted(&settings.double_extensions),
+        "double_extensions",
+        "are written without the dot",
+    );
+    settings.limits = read_limits(reader, default.limits);
+    settings
+}
+
+fn read_limits(reader: &mut Reader, default: Limits) -> Limits {
+    let mut keys = reader.section("attachments.limits");
+    Limits {
+        content_bytes_max: keys.size("content_bytes_max", default.content_bytes_max),
+        depth_max: keys.get("depth_max", default.depth_max),
+        parts_max: keys.get("parts_max", default.parts_max),
+        header_bytes_max: keys.size("header_bytes_max", default.header_bytes_max),
+        header_lines_max: keys.get("header_lines_max", default.header_lines_max),
+        decoded_bytes_max: keys.size("decoded_bytes_max", default.decoded_bytes_max),
+    }
+}
+
+fn read_policy(reader: &mut Reader) -> Table {
+    let default = Table::default();
+    let mut keys = reader.section("policy");
+    Table {
+        virus: keys.get("virus", default.virus),
+        banned: keys.get("banned", default.banned),
+        unchecked_encrypted: keys.get("unchecked_encrypted", default.unchecked_encrypted),
+        unchecked_over_limit: keys.get("unchecked_over_limit", default.unchecked_over_limit),
+        unchecked_ambiguous: keys.get("unchecked_ambiguous", default.unchecked_ambiguous),
+        unchecked_failed: keys.get("unchecked_failed", default.unchecked_failed),
+        spam: keys.get("spam", default.spam),
+        spammy: keys.get("spammy", default.spammy),
+        bad_header: keys.get("bad_header", default.bad_header),
+        oversized: keys.get("oversized", default.oversized),
+    }
+}
+
+/// `[worker]`: how many mails are scanned at once, and what is kept of the deadline for the delivery behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Worker {
+    /// Scans at once, by class.
+    pub(crate) slots: Slots,
+    /// Longest time for one scan, waiting for a slot included. Default 180 s: queue 60 and scan 120.
+    pub(crate) scan_timeout: Duration,
+    /// What a scan leaves of the mail's deadline for the delivery. Default 60 s: relay 45 and slack 15.
+    pub(crate) relay_reserve: Duration,
+}
+
+impl Worker {
+    /// Asks for its keys.
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut keys = reader.section("worker");
+        let worker = Self {
+            slots: Slots {
+                small: keys.get("slots_small", 16),
+                medium: keys.get("slots_medium", 8),
+                large: keys.get("slots_large", 4),
+            },
+            scan_timeout: keys.get("scan_timeout", Duration::from_secs(180)),
+            relay_reserve: keys.get("relay_reserve", Duration::from_secs(60)),
+        };
+        let Slots { small, medium, large } = worker.slots;
+        keys.check(
+            small + medium + large > 0,
+            "slots_small",
+            "must not be 0 where the other slots are",
+        );
+        for (slots, key) in [
+            (small, "slots_small"),
+            (medium, "slots_medium"),
+            (large, "slots_large"),
+        ] {
+            keys.check(slots <= 4_096, key, "must not be above 4096");
+        }
+        keys.check(!worker.scan_timeout.is_zero(), "scan_timeout", "must not be 0");
+        worker
+    }
+}

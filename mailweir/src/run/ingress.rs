@@ -1,0 +1,73 @@
+//! `mailweir ingress`: takes mails, asks the queue, answers.
+//!
+//! While the queue cannot be used every MAIL gets 451 before its content travels. The port stays open: a mail server
+//! takes a closed one for a dead filter and stops feeding it.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use bus::{Bus, Client};
+use ingress::{Listener, Server};
+use prometheus_client::registry::Registry;
+
+use crate::admin::Readiness;
+use crate::config::Sections;
+use crate::pipeline::Queued;
+use crate::signals::Shutdown;
+
+use super::Role;
+use super::queue::{connect, follow};
+use super::standalone::bind_all;
+
+/// Bound and ready to work.
+pub(crate) struct IngressRole {
+    bus: Bus,
+    server: Server<Queued>,
+    listeners: Vec<Listener>,
+}
+
+impl IngressRole {
+    /// Binds everything.
+    ///
+    /// # Errors
+    /// When a listener cannot be bound, or the queue's settings cannot work.
+    pub(crate) async fn bind(sections: &Sections, registry: &mut Registry) -> Result<Self> {
+        let listeners = bind_all(&sections.ingress.listen).await?;
+        let bus = connect(sections, Self::NAME, registry).await?;
+        let pipeline = Arc::new(Queued(Client::new(&bus)));
+        let metrics = ingress::Metrics::register(registry);
+        let server = Server::new(sections.ingress.server.clone(), pipeline, metrics);
+        Ok(Self {
+            bus,
+            server,
+            listeners,
+        })
+    }
+}
+
+impl Role for IngressRole {
+    const NAME: &'static str = "ingress";
+
+    fn lmtp(&self) -> Vec<String> {
+        self.listeners
+            .iter()
+            .map(|listener| listener.local().to_string())
+            .collect()
+    }
+
+    async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
+        let gate = self.server.gate();
+        let following = follow(self.bus.reachability(), &readiness, |now| {
+            if now.is_reachable() {
+                gate.open();
+            } else {
+                gate.close("the queue cannot be reached");
+            }
+        });
+        tokio::select! {
+            () = following => {}
+            () = self.server.serve(self.listeners, shutdown.drain, shutdown.force) => {}
+        }
+        self.bus.shutdown().await;
+    }
+}

@@ -1,0 +1,79 @@
+//! `mailweir standalone`: all roles in one process, without a queue.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use egress::Relay;
+use ingress::{Listener, Server};
+use prometheus_client::registry::Registry;
+use worker::Scanner;
+
+use crate::admin::{Readiness, State};
+use crate::config::Sections;
+use crate::pipeline::{Direct, Lanes, ScanBudget};
+use crate::signals::Shutdown;
+
+use super::Role;
+
+/// Bound and ready to work.
+pub(crate) struct Standalone {
+    server: Server<Direct>,
+    pipeline: Arc<Direct>,
+    listeners: Vec<Listener>,
+}
+
+impl Standalone {
+    /// Binds everything.
+    ///
+    /// # Errors
+    /// When a listener cannot be bound.
+    pub(crate) async fn bind(sections: &Sections, registry: &mut Registry) -> Result<Self> {
+        let scanner = Scanner::new(sections.scanner.clone(), worker::Metrics::register(registry));
+        let relay = Relay::new(sections.relay.clone(), egress::Metrics::register(registry));
+        let pipeline = Arc::new(Direct {
+            scanner,
+            relay,
+            lanes: Lanes::new(sections.worker.slots),
+            budget: ScanBudget::new(&sections.worker),
+        });
+        let metrics = ingress::Metrics::register(registry);
+        let server = Server::new(sections.ingress.server.clone(), pipeline.clone(), metrics);
+        Ok(Self {
+            server,
+            pipeline,
+            listeners: bind_all(&sections.ingress.listen).await?,
+        })
+    }
+}
+
+impl Role for Standalone {
+    const NAME: &'static str = "standalone";
+
+    fn lmtp(&self) -> Vec<String> {
+        self.listeners
+            .iter()
+            .map(|listener| listener.local().to_string())
+            .collect()
+    }
+
+    async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
+        super::worker::tell_scanners(&self.pipeline.scanner).await;
+        readiness.set(State::Ready);
+        self.server
+            .serve(self.listeners, shutdown.drain, shutdown.force)
+            .await;
+        self.pipeline.relay.shutdown().await;
+    }
+}
+
+/// Binds all, or says which could not be.
+pub(super) async fn bind_all(endpoints: &[proto::Endpoint]) -> Result<Vec<Listener>> {
+    let mut listeners = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        let listener = Listener::bind(endpoint)
+            .await
+            .with_context(|| format!("listening on {endpoint}"))?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}

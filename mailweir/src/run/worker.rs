@@ -1,0 +1,84 @@
+//! `mailweir worker`: takes mails from the queue, scans them, puts verdicts back.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use bus::{Bus, Slots, Work};
+use prometheus_client::registry::Registry;
+use worker::Scanner;
+
+use crate::admin::Readiness;
+use crate::config::Sections;
+use crate::pipeline::ScanBudget;
+use crate::signals::Shutdown;
+
+use super::Role;
+use super::queue::{connect, follow};
+
+/// Connected and ready to work.
+pub(crate) struct WorkerRole {
+    bus: Bus,
+    scanner: Arc<Scanner>,
+    slots: Slots,
+    budget: ScanBudget,
+}
+
+impl WorkerRole {
+    /// Sets everything up.
+    ///
+    /// # Errors
+    /// When the queue's settings cannot work.
+    pub(crate) async fn bind(sections: &Sections, registry: &mut Registry) -> Result<Self> {
+        let metrics = worker::Metrics::register(registry);
+        Ok(Self {
+            bus: connect(sections, Self::NAME, registry).await?,
+            scanner: Arc::new(Scanner::new(sections.scanner.clone(), metrics)),
+            slots: sections.worker.slots,
+            budget: ScanBudget::new(&sections.worker),
+        })
+    }
+}
+
+impl Role for WorkerRole {
+    const NAME: &'static str = "worker";
+
+    fn lmtp(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
+        tell_scanners(&self.scanner).await;
+        let (scanner, budget) = (self.scanner, self.budget);
+        let serving = self.bus.serve_scan(self.slots, shutdown.drain, move |work| {
+            let scanner = scanner.clone();
+            async move {
+                match work {
+                    Work::Scan(job) => {
+                        let now = tokio::time::Instant::now().into_std();
+                        scanner.scan(&job.mail, budget.deadline(job.deadline, now)).await
+                    }
+                    Work::Poisoned(job) => scanner.poisoned(&job.envelope),
+                }
+            }
+        });
+        tokio::select! {
+            () = follow(self.bus.reachability(), &readiness, |_| {}) => {}
+            () = serving => {}
+        }
+        self.bus.shutdown().await;
+    }
+}
+
+/// Says at the start what mails are scanned by, and that they are not scanned for viruses where that is so.
+pub(super) async fn tell_scanners(scanner: &Scanner) {
+    let hosts = scanner.check().await;
+    if hosts.is_empty() {
+        tracing::warn!("no clamd is set: mails are not scanned for viruses, only the attachment rules run");
+    }
+    for host in hosts {
+        match host.version {
+            Ok(version) => tracing::info!(endpoint = %host.endpoint, version, "clamd answers"),
+            Err(why) => tracing::warn!(endpoint = %host.endpoint, why, "clamd does not answer"),
+        }
+    }
+}
