@@ -299,7 +299,6 @@ impl Dialogue {
     /// One reply to one of the commands XFORWARD to DATA.
     fn answered(&mut self, mut exchange: Exchange, reply: NextHopReply) {
         let command = exchange.commands.at(exchange.answered);
-        exchange.answered += 1;
         match (command, reply.class()) {
             (Command::Xforward | Command::Mail, Class::Closing) => {
                 return self.refused(Stage::Mail, reply);
@@ -347,6 +346,7 @@ impl Dialogue {
 
     /// Writes more commands once those written were answered; ends a transaction in which nothing can be delivered.
     fn next_command(&mut self, mut exchange: Exchange, answered: Command) {
+        exchange.answered += 1;
         if exchange.answered < exchange.sent {
             self.state = State::Commands(exchange);
             return;
