@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::bus::{Bus, Inner, kib};
 use crate::content::{self, HEADER_BYTES, Sizes};
 use crate::due::remaining_ms;
+use crate::fill::{Fill, measure};
 use crate::metrics::To;
 use crate::notice::{LATE, TAKEN, UNKNOWN};
 use crate::publish::{Address, NotPublished, WhenFull, publish};
@@ -38,6 +39,7 @@ struct Inbox {
     waiting: Waiting,
     /// Whether the subscription was sent to the server.
     subscribed: watch::Sender<bool>,
+    fill: watch::Sender<Fill>,
 }
 
 /// Why a mail is not in the queue.
@@ -55,18 +57,25 @@ impl Client {
             subject: bus.inner.control.client.new_inbox(),
             waiting: Waiting::default(),
             subscribed: watch::Sender::new(false),
+            fill: watch::Sender::new(Fill::default()),
         });
         let (inner, listening) = (bus.inner.clone(), inbox.clone());
         bus.inner.tasks.spawn(async move {
             tokio::select! {
                 () = inner.stop.cancelled() => {}
                 () = listen(&inner, &listening) => {}
+                () = measure(&inner, &listening.fill) => {}
             }
         });
         Self {
             bus: bus.clone(),
             inbox,
         }
+    }
+
+    /// How full the queue is, as it changes.
+    pub fn fill(&self) -> watch::Receiver<Fill> {
+        self.inbox.fill.subscribe()
     }
 
     /// Puts the mail into the queue and waits for its outcome, at most until `deadline`. Whatever goes wrong is a 4xx

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::api;
 use crate::bus::Inner;
 use crate::link::Unanswered;
 
@@ -45,22 +46,8 @@ impl Marks {
     }
 }
 
-/// The part of a stream's information that is needed.
-#[derive(Deserialize)]
-struct Info {
-    state: State,
-}
-
-#[derive(Deserialize)]
-struct State {
-    messages: u64,
-    first_seq: u64,
-    last_seq: u64,
-}
-
 #[derive(Deserialize)]
 struct Purged {
-    #[serde(default)]
     purged: u64,
 }
 
@@ -81,14 +68,14 @@ pub(crate) async fn sweep(inner: &Inner) -> Infallible {
 }
 
 async fn sweep_stream(inner: &Inner, stream: &str, marks: &mut Marks) -> Result<(), Unanswered> {
-    let info: Info = ask(inner, &format!("STREAM.INFO.{stream}"), String::new()).await?;
-    let old = marks.note(Instant::now(), info.state.last_seq, inner.settings.janitor_age);
-    let Some(old) = old.filter(|old| info.state.messages > 0 && info.state.first_seq <= *old) else {
+    let state = api::stream_state(inner, stream).await?;
+    let old = marks.note(Instant::now(), state.last_seq, inner.settings.janitor_age);
+    let Some(old) = old.filter(|old| state.messages > 0 && state.first_seq <= *old) else {
         return Ok(());
     };
     // `seq` is the first that stays.
     let up_to = format!(r#"{{"seq":{}}}"#, old.saturating_add(1));
-    let purged: Purged = ask(inner, &format!("STREAM.PURGE.{stream}"), up_to).await?;
+    let purged: Purged = api::ask(inner, &format!("STREAM.PURGE.{stream}"), up_to).await?;
     inner.metrics.janitor_removed.inc_by(purged.purged);
     if purged.purged > 0 {
         tracing::warn!(
@@ -98,22 +85,6 @@ async fn sweep_stream(inner: &Inner, stream: &str, marks: &mut Marks) -> Result<
         );
     }
     Ok(())
-}
-
-async fn ask<T: for<'de> Deserialize<'de>>(
-    inner: &Inner,
-    what: &str,
-    payload: String,
-) -> Result<T, Unanswered> {
-    let answer = inner
-        .control
-        .request(
-            &format!("$JS.API.{what}"),
-            payload.into(),
-            inner.settings.request_timeout,
-        )
-        .await?;
-    serde_json::from_slice(&answer).map_err(|error| Unanswered::Other(error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@
 #![warn(missing_docs)]
 
 mod age;
+mod api;
 mod bus;
 mod client;
 mod content;
 mod delivery;
 mod due;
+mod fill;
 mod hold;
 mod janitor;
 mod link;
@@ -33,6 +35,7 @@ mod waiting;
 
 pub use bus::Bus;
 pub use client::Client;
+pub use fill::Fill;
 pub use hold::Hold;
 pub use link::ConnectError;
 pub use metrics::Metrics;

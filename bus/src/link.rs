@@ -27,6 +27,7 @@ const SUBSCRIPTION_MESSAGES_MAX: usize = 1_024;
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often the library's own view is asked, should one of its events be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_SOON: Duration = Duration::from_millis(2);
 
 /// Options that cannot work, whatever the server does.
 #[derive(Debug, Error)]
@@ -79,8 +80,8 @@ pub enum ConnectError {
 #[derive(Clone, Debug)]
 struct Seen {
     connected: bool,
-    /// Counts connections made.
-    generation: u64,
+    /// The server asked its clients to go elsewhere.
+    lame_duck: bool,
     /// Why it is not connected.
     why: String,
 }
@@ -116,7 +117,7 @@ impl Link {
         let servers = addresses(settings)?;
         let (told, seen) = watch::channel(Seen {
             connected: false,
-            generation: 0,
+            lame_duck: false,
             why: "not connected yet".into(),
         });
         let metrics = metrics.clone();
@@ -146,11 +147,37 @@ impl Link {
         self.seen.borrow().why.clone()
     }
 
+    /// How long to wait for an event before the library's own view is asked again. It tells an event a moment before
+    /// its state has changed.
+    fn patience(&self) -> Duration {
+        if self.seen.borrow().connected == self.is_connected() {
+            LOOK_AGAIN
+        } else {
+            LOOK_SOON
+        }
+    }
+
+    /// Waits until it is connected, or something new is known of why it is not.
+    pub(crate) async fn ready_or_news(&self) {
+        let mut seen = self.seen.clone();
+        seen.mark_unchanged();
+        while !self.is_connected() && timeout(self.patience(), seen.changed()).await.is_err() {}
+    }
+
     /// Waits until it is connected.
     pub(crate) async fn ready(&self) {
         let mut seen = self.seen.clone();
         while !self.is_connected() {
-            drop(timeout(LOOK_AGAIN, seen.changed()).await);
+            drop(timeout(self.patience(), seen.changed()).await);
+        }
+    }
+
+    /// Waits until the server asks its clients to go elsewhere.
+    pub(crate) async fn lame_duck(&self) {
+        let mut seen = self.seen.clone();
+        let asked = seen.wait_for(|seen| seen.lame_duck && seen.connected);
+        if asked.await.is_err() {
+            std::future::pending().await
         }
     }
 
@@ -163,7 +190,7 @@ impl Link {
     pub(crate) async fn lost(&self, generation: u64) {
         let mut seen = self.seen.clone();
         while self.is_connected() && self.generation() == generation {
-            drop(timeout(LOOK_AGAIN, seen.changed()).await);
+            drop(timeout(self.patience(), seen.changed()).await);
         }
     }
 
@@ -285,7 +312,7 @@ fn note(event: &Event, told: &watch::Sender<Seen>, metrics: &Metrics) {
             metrics.connects.inc();
             told.send_modify(|seen| {
                 seen.connected = true;
-                seen.generation += 1;
+                seen.lame_duck = false;
             });
         }
         Event::Disconnected | Event::Closed | Event::Draining => told.send_modify(|seen| {
@@ -294,14 +321,26 @@ fn note(event: &Event, told: &watch::Sender<Seen>, metrics: &Metrics) {
         }),
         Event::ServerError(error) => {
             tracing::warn!(%error, "nats server reports an error");
-            told.send_modify(|seen| seen.why = error.to_string());
+            because(told, error.to_string());
         }
-        Event::ClientError(error) => told.send_modify(|seen| seen.why = error.to_string()),
+        Event::ClientError(error) => because(told, error.to_string()),
         Event::SlowConsumer(_) => {
             metrics.slow_consumers.inc();
         }
-        Event::LameDuckMode => tracing::info!("nats server is shutting down, another will be used"),
+        Event::LameDuckMode => {
+            tracing::info!("nats server is shutting down");
+            told.send_modify(|seen| seen.lame_duck = true);
+        }
     }
+}
+
+/// Notes a reason, and wakes those who wait only if it is a new one.
+fn because(told: &watch::Sender<Seen>, why: String) {
+    told.send_if_modified(|seen| {
+        let is_new = seen.why != why;
+        seen.why = why;
+        is_new
+    });
 }
 
 #[cfg(test)]

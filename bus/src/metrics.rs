@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -10,7 +9,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 /// Which stream a message went to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     Mail,
     Body,
@@ -18,7 +17,7 @@ pub(crate) enum To {
 }
 
 /// Why a message was put aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aside {
     /// Written by a newer release.
     Newer,
@@ -30,35 +29,36 @@ pub(crate) enum Aside {
     Corrupt,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+/// How telling an ingress ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoticeEnd {
+    /// It waited for it.
     Taken,
+    /// Its client had been told something else.
     Late,
+    /// It does not know the transaction.
     Unknown,
+    /// Nobody answered.
     NoIngress,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct ToLabel {
-    stream: To,
-}
+/// One label, whose values are resolved when the metrics are made.
+type Labels = [(&'static str, &'static str); 1];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct AsideLabel {
-    reason: Aside,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct NoticeLabel {
-    end: NoticeEnd,
+fn resolved<const N: usize>(
+    family: &Family<Labels, Counter>,
+    label: &'static str,
+    values: [&'static str; N],
+) -> [Counter; N] {
+    values.map(|value| family.get_or_create_owned(&[(label, value)]))
 }
 
 /// The metrics of one process's bus.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    published: Family<ToLabel, Counter>,
-    aside: Family<AsideLabel, Counter>,
-    notices: Family<NoticeLabel, Counter>,
+    published: [Counter; 3],
+    aside: [Counter; 4],
+    notices: [Counter; 4],
     pub(crate) publish_retries: Counter,
     pub(crate) queue_full: Counter,
     pub(crate) redelivered: Counter,
@@ -82,10 +82,27 @@ impl Metrics {
     /// Creates the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
         let buckets = || exponential_buckets(0.000_5, 2.0, 20);
+        let registry = registry.sub_registry_with_prefix("mailweir_bus");
+        let (published, aside, notices) = (Family::default(), Family::default(), Family::default());
+        registry.register(
+            "published",
+            "Messages stored by the server, by stream",
+            published.clone(),
+        );
+        registry.register(
+            "put_aside",
+            "Messages that could not be worked on, by reason",
+            aside.clone(),
+        );
+        registry.register(
+            "notices",
+            "Outcomes told to an ingress, by how that ended",
+            notices.clone(),
+        );
         let metrics = Self {
-            published: Family::default(),
-            aside: Family::default(),
-            notices: Family::default(),
+            published: resolved(&published, "stream", ["mail", "body", "verdict"]),
+            aside: resolved(&aside, "reason", ["newer", "alien", "missing", "corrupt"]),
+            notices: resolved(&notices, "end", ["taken", "late", "unknown", "no-ingress"]),
             publish_retries: Counter::default(),
             queue_full: Counter::default(),
             redelivered: Counter::default(),
@@ -109,22 +126,6 @@ impl Metrics {
     }
 
     fn enter(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("mailweir_bus");
-        registry.register(
-            "published",
-            "Messages stored by the server, by stream",
-            self.published.clone(),
-        );
-        registry.register(
-            "put_aside",
-            "Messages that could not be worked on, by reason",
-            self.aside.clone(),
-        );
-        registry.register(
-            "notices",
-            "Outcomes told to an ingress, by how that ended",
-            self.notices.clone(),
-        );
         let counters = [
             ("publish_retries", "Publishes tried again", &self.publish_retries),
             (
@@ -202,16 +203,36 @@ impl Metrics {
         );
     }
 
-    pub(crate) fn published(&self, stream: To) -> Counter {
-        self.published.get_or_create_owned(&ToLabel { stream })
+    pub(crate) fn published(&self, stream: To) {
+        let [mail, body, verdict] = &self.published;
+        match stream {
+            To::Mail => mail,
+            To::Body => body,
+            To::Verdict => verdict,
+        }
+        .inc();
     }
 
     pub(crate) fn put_aside(&self, reason: Aside) {
-        self.aside.get_or_create(&AsideLabel { reason }).inc();
+        let [newer, alien, missing, corrupt] = &self.aside;
+        match reason {
+            Aside::Newer => newer,
+            Aside::Alien => alien,
+            Aside::Missing => missing,
+            Aside::Corrupt => corrupt,
+        }
+        .inc();
     }
 
     pub(crate) fn notice(&self, end: NoticeEnd) {
-        self.notices.get_or_create(&NoticeLabel { end }).inc();
+        let [taken, late, unknown, no_ingress] = &self.notices;
+        match end {
+            NoticeEnd::Taken => taken,
+            NoticeEnd::Late => late,
+            NoticeEnd::Unknown => unknown,
+            NoticeEnd::NoIngress => no_ingress,
+        }
+        .inc();
     }
 
     pub(crate) fn observe_age(&self, age: Duration) {

@@ -2,18 +2,22 @@
 //!
 //! Says so in the log when it changes, and again every half minute while it cannot be used.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::bus::Inner;
+use crate::link::Link;
 use crate::retry::Delays;
 use crate::topology::{self, TopologyDiff, TopologyError};
 use crate::version::{Advice, advice};
 
 /// How often the log says again that the queue cannot be used.
 const SAY_AGAIN: Duration = Duration::from_secs(30);
+/// How often a new reason for the same trouble is worth a line.
+const REASON_PAUSE: Duration = Duration::from_secs(5);
 /// Looks at the streams are this far apart, however many workers are suspicious.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
@@ -94,21 +98,32 @@ async fn watch_for_ever(inner: &Inner) {
 
 /// Until it is time to look again.
 async fn wait(inner: &Inner, pause: Duration) {
-    if !inner.control.is_connected() || !inner.bulk.is_connected() {
-        let both = async {
-            inner.control.ready().await;
-            inner.bulk.ready().await;
-        };
-        drop(timeout(SAY_AGAIN, both).await);
-        return;
+    for link in [&inner.control, &inner.bulk] {
+        if !link.is_connected() {
+            drop(timeout(SAY_AGAIN, link.ready_or_news()).await);
+            return;
+        }
     }
     let (control, bulk) = (inner.control.generation(), inner.bulk.generation());
     tokio::select! {
         () = inner.control.lost(control) => {}
         () = inner.bulk.lost(bulk) => {}
+        () = inner.control.lame_duck() => elsewhere(inner, &inner.control).await,
+        () = inner.bulk.lame_duck() => elsewhere(inner, &inner.bulk).await,
         () = inner.suspicion.notified() => sleep(LOOK_PAUSE.min(pause)).await,
         () = sleep(pause) => {}
     }
+}
+
+/// Leaves a server that is shutting down, if there is another.
+async fn elsewhere(inner: &Inner, link: &Link) {
+    if inner.settings.servers.len() > 1
+        && let Err(error) = link.client.force_reconnect().await
+    {
+        tracing::warn!(%error, "cannot leave a server that is shutting down");
+    }
+    let generation = link.generation();
+    drop(timeout(SAY_AGAIN, link.lost(generation)).await);
 }
 
 async fn look(inner: &Inner) -> Reachability {
@@ -171,7 +186,8 @@ impl Said {
         let now = Instant::now();
         let news = match &self.last {
             None => true,
-            Some((last, _)) if last != state => true,
+            Some((last, _)) if discriminant(last) != discriminant(state) => true,
+            Some((last, at)) if last != state => now - *at >= REASON_PAUSE,
             Some((last, at)) => !last.is_reachable() && now - *at >= SAY_AGAIN,
         };
         if !news {

@@ -117,7 +117,7 @@ pub(crate) async fn publish(
         let payload = payload().map_err(|error| NotPublished::Unwritable(error.to_string()))?;
         let error = match attempt(link, address, until, payload).await {
             Ok(ack) => {
-                inner.metrics.published(address.to).inc();
+                inner.metrics.published(address.to);
                 return Ok(ack);
             }
             Err(error) => error,

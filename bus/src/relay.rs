@@ -112,7 +112,7 @@ where
         let job = &judged.job;
         let held = match self.read(judged).await {
             Ok(held) => held,
-            Err(error) => return self.without_content(judged, &error, deadline).await,
+            Err(error) => return self.without_content(delivery, judged, &error, deadline).await,
         };
         let early = Arc::new(EarlyNotices::new(job.envelope.recipients().len()));
         let relayed = (self.relay)(RelayJob {
@@ -148,21 +148,23 @@ where
         content_of(&self.inner, &judged.job, inline).await
     }
 
-    async fn without_content(&self, judged: &Judged, error: &ContentError, deadline: Deadline) -> Settle {
+    async fn without_content(
+        &self,
+        delivery: &Delivery,
+        judged: &Judged,
+        error: &ContentError,
+        deadline: Deadline,
+    ) -> Settle {
         let job = &judged.job;
+        put_aside(&self.inner, job.tx, error);
         match error {
-            ContentError::Unavailable { .. } => {
-                put_aside(&self.inner, job.tx, error);
-                Settle::Nak(self.inner.settings.retry_delay)
-            }
-            ContentError::Missing(_) => {
+            ContentError::Unavailable { .. } => Settle::Nak(self.inner.settings.retry_delay),
+            ContentError::Missing(_) if delivery.deliveries > 1 => {
                 // Removed by the egress that finished it before its ack was heard; what it told the ingress stands.
-                put_aside(&self.inner, job.tx, error);
                 self.remove(judged).await;
                 Settle::Ack
             }
-            ContentError::Corrupt(_) => {
-                put_aside(&self.inner, job.tx, error);
+            ContentError::Missing(_) | ContentError::Corrupt(_) => {
                 let damaged = Reply::enhanced(451, 3, 0, "content was damaged on its way, try again");
                 let outcomes = Outcomes::all(&job.envelope, &damaged);
                 tokio::join!(

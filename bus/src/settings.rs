@@ -78,6 +78,8 @@ pub struct Settings {
     pub janitor_interval: Duration,
     /// Age at which the janitor removes what nobody removed; above every deadline. Default: 15 min.
     pub janitor_age: Duration,
+    /// Between two looks of an ingress at how full the queue is. Default: 2 s.
+    pub fill_interval: Duration,
     /// Between two looks at the streams' configuration when nothing is suspicious. Default: 60 s.
     pub topology_interval: Duration,
     /// Between two pings to the server; a peer is dead after two lost ones. Default: 5 s.
@@ -118,6 +120,7 @@ impl Default for Settings {
             notice_reserve: Duration::from_secs(2),
             janitor_interval: Duration::from_secs(60),
             janitor_age: Duration::from_secs(15 * 60),
+            fill_interval: Duration::from_secs(2),
             topology_interval: Duration::from_secs(60),
             ping_interval: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),

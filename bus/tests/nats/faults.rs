@@ -109,7 +109,7 @@ async fn all_workers_of_a_durable_pull_again_after_a_restart() {
                 ask(&client, mail())
             )
         };
-        let (a, b, c, d) = timeout(Duration::from_secs(10), four)
+        let (a, b, c, d) = timeout(Duration::from_secs(10), Box::pin(four))
             .await
             .expect("a worker stands still");
         for outcomes in [a, b, c, d] {

@@ -40,7 +40,7 @@ async fn a_small_mail_makes_the_round_and_leaves_nothing_behind() {
     clean_streams(&server).await;
     worker.drained().await;
     egress.drained().await;
-    assert_eq!(process.metric("mailweir_bus_notices_total{end=\"Taken\"}"), 1.0);
+    assert_eq!(process.metric("mailweir_bus_notices_total{end=\"taken\"}"), 1.0);
     assert_eq!(process.metric("mailweir_bus_in_work"), 0.0);
     assert_eq!(process.metric("mailweir_bus_waiting"), 0.0);
     drop(client);

@@ -54,7 +54,7 @@ async fn a_newer_version_is_left_alone_and_others_pass_it() {
         .unwrap();
     let _worker = process.scan(scan_clean);
     let _egress = process.relay(relay_ok);
-    let counter = "mailweir_bus_put_aside_total{reason=\"Newer\"}";
+    let counter = "mailweir_bus_put_aside_total{reason=\"newer\"}";
     // Offered again and again, and never judged.
     until("offered again", || process.metric(counter) >= 4.0).await;
     assert_eq!(codes(&ask(&client, mail()).await), [250]);
@@ -78,7 +78,7 @@ async fn garbage_is_parked_and_never_offered_again() {
     }
     let _worker = process.scan(scan_clean);
     let _egress = process.relay(relay_ok);
-    let counter = "mailweir_bus_put_aside_total{reason=\"Alien\"}";
+    let counter = "mailweir_bus_put_aside_total{reason=\"alien\"}";
     // A first byte above our version is what a newer release would write: `hello` is left, not parked.
     until("three parked", || process.metric(counter) == 3.0).await;
     assert_eq!(codes(&ask(&client, mail()).await), [250]);
@@ -114,7 +114,7 @@ async fn a_wrong_digest_or_an_absurd_length_is_given_up_and_nobody_is_written_to
     holds(&server, "VERDICT", 0).await;
     assert_eq!(process.metric("mailweir_bus_poisoned_total"), 2.0);
     assert_eq!(
-        process.metric("mailweir_bus_put_aside_total{reason=\"Corrupt\"}"),
+        process.metric("mailweir_bus_put_aside_total{reason=\"corrupt\"}"),
         8.0
     );
     assert!(process.until(Reachability::is_reachable).await.is_reachable());

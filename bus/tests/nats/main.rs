@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod content;
 #[cfg(test)]
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod flow;

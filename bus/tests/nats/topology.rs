@@ -1,7 +1,11 @@
 //! Streams and consumers that are missing, different or taken away.
 
+use std::path::Path;
+use std::process::Command;
+
 use async_nats::jetstream::stream::Config;
 use bus::{Client, Reachability, Settings, TopologyDiff};
+use tempfile::TempDir;
 
 use crate::server::Server;
 use crate::world::{Process, ask, clean_streams, codes, jetstream, mail, relay_ok, scan_clean, settings};
@@ -76,7 +80,10 @@ async fn a_consumer_deleted_by_hand_is_made_again_only_with_leave() {
     let missing = TopologyDiff::Missing {
         object: "consumer MAIL/scan-s".into(),
     };
-    assert_eq!(observer.bus.topology().await.unwrap(), [missing.clone()]);
+    assert_eq!(
+        observer.bus.topology().await.unwrap(),
+        std::slice::from_ref(&missing)
+    );
     let _refused = observer.scan(scan_clean);
     let told = observer.until(mismatch).await;
     assert_eq!(
@@ -136,4 +143,43 @@ async fn a_login_is_needed_and_given() {
         ..settings(&server)
     };
     Process::reachable(login).await;
+}
+
+#[tokio::test]
+async fn tls_is_checked_against_the_given_root() {
+    let certificates = TempDir::new().unwrap();
+    let (ca, cert, key) = make_certificates(certificates.path());
+    let server = Server::start_with(&["--tls", "--tlscert", &cert, "--tlskey", &key]).await;
+    let trusted = Settings {
+        tls_ca: Some(ca.into()),
+        tls_required: true,
+        ..settings(&server)
+    };
+    let process = Process::reachable(trusted).await;
+    assert_eq!(process.bus.topology().await.unwrap(), []);
+    let stranger = Process::start(settings(&server)).await;
+    let refused = |state: &Reachability| matches!(state, Reachability::Unreachable { why } if why != "not connected yet");
+    stranger.until(refused).await;
+}
+
+/// A root, and a certificate for 127.0.0.1 that it signed.
+fn make_certificates(directory: &Path) -> (String, String, String) {
+    let script = r#"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=root -keyout ca.key -out ca.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=nats -keyout key.pem -out request.pem
+        printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' > extensions
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out cert.pem
+    "#;
+    let made = Command::new("sh")
+        .args(["-ec", script])
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(
+        made.status.success(),
+        "making certificates, needs openssl: {said}"
+    );
+    let path = |name: &str| directory.join(name).display().to_string();
+    (path("ca.pem"), path("cert.pem"), path("key.pem"))
 }
