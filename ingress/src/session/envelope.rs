@@ -1,8 +1,8 @@
 //! The commands that build an envelope: XFORWARD, MAIL, RCPT, DATA.
 //!
 //! A MAIL that is refused, for whatever reason, takes with it everything that was pipelined behind it: each RCPT and
-//! DATA gets 503 until the next MAIL or RSET. Anything else would put a client out of step that has already sent them,
-//! and Postfix then bounces some recipients and takes others for delivered.
+//! the DATA gets 503. Anything else would put a client out of step that has already sent them, and Postfix then
+//! bounces some recipients and takes others for delivered.
 
 use std::mem;
 
@@ -20,7 +20,7 @@ use super::{Event, Phase, Session, replies};
 pub(super) enum Stage {
     /// No MAIL.
     None,
-    /// A MAIL was refused.
+    /// A MAIL was refused, and what was pipelined behind it may still come.
     Refused,
     /// A MAIL was accepted.
     Open(Box<Open>),
@@ -29,6 +29,10 @@ pub(super) enum Stage {
 impl Stage {
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
     }
 }
 
@@ -126,10 +130,8 @@ impl Session {
     pub(super) fn data(&mut self) {
         match mem::replace(&mut self.stage, Stage::None) {
             Stage::None => self.fault(replies::MAIL_FIRST),
-            Stage::Refused => {
-                self.stage = Stage::Refused;
-                self.reply(replies::MAIL_FIRST);
-            }
+            // The last of what was pipelined behind the refused MAIL.
+            Stage::Refused => self.reply(replies::MAIL_FIRST),
             Stage::Open(open) if open.recipients.is_empty() => {
                 self.stage = Stage::Open(open);
                 self.reply(replies::NO_RECIPIENT);

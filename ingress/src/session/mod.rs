@@ -222,7 +222,7 @@ impl Session {
         let bytes_max = self.rules.settings().command_bytes_max;
         match self.lines.next(input, bytes_max) {
             Line::Incomplete
-                if self.is_draining && self.was_used && input.is_empty() && !self.stage.is_open() =>
+                if self.is_draining && self.was_used && input.is_empty() && self.stage.is_none() =>
             {
                 self.close(Closing::Drain, replies::SHUTTING_DOWN);
                 Step::Again
