@@ -23,9 +23,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
+use tracing::Level;
 
 use cli::{Command, Invocation};
-use config::{Config, Environment, FILE_VARIABLE, Sources};
+use config::{Config, Environment, FILE_VARIABLE, Host, Log, Sources};
 use run::{EgressRole, IngressRole, Role, Standalone, WorkerRole};
 use signals::{Shutdown, Signals};
 
@@ -62,13 +63,29 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    logging::install(config.sections.log);
+    logging::install(log_of(command, &config));
     match run(command, config) {
         Ok(code) => code,
         Err(error) => {
             output::complaint(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Where the result goes to the screen, a line for every mail would hide it, unless somebody asks for that.
+fn log_of(command: Command, config: &Config) -> Log {
+    let log = config.sections.log;
+    match command {
+        Command::Demo | Command::Load | Command::Sink | Command::TopologyShow | Command::TopologyApply
+            if !config.is_set("log.level") =>
+        {
+            Log {
+                level: Level::WARN,
+                ..log
+            }
+        }
+        _ => log,
     }
 }
 
@@ -95,15 +112,23 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
     };
     let config = Config::load(sources)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(config.on_host(&machine_name()))
+    Ok(config.on_host(&host()))
 }
 
-/// The name of this machine; `localhost` where the kernel does not tell.
-fn machine_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
+/// What the kernel tells; `localhost` and plenty of memory where it does not.
+fn host() -> Host {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let name = match read("/proc/sys/kernel/hostname").trim() {
         "" => "localhost".into(),
         name => name.into(),
+    };
+    let kib = read("/proc/meminfo").lines().find_map(|line| {
+        let total = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
+        total.parse::<u64>().ok()
+    });
+    Host {
+        name,
+        memory_bytes: kib.map_or(u64::MAX, |kib| kib * 1_024),
     }
 }
 

@@ -26,8 +26,6 @@ pub(crate) struct Key {
     pub(crate) name: String,
     /// As it would stand in a file; secrets are left out.
     pub(crate) value: String,
-    /// What it is when nobody sets it.
-    pub(crate) default: String,
     /// Who set it.
     pub(crate) origin: Option<Origin>,
 }
@@ -77,6 +75,15 @@ pub(crate) struct Sources {
     pub(crate) flags: Vec<FlagValue>,
 }
 
+/// What the machine says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its memory.
+    pub(crate) memory_bytes: u64,
+}
+
 /// A valid configuration.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -121,12 +128,34 @@ impl Config {
         })
     }
 
-    /// The same, with the name of this machine where nobody gave one.
-    pub(crate) fn on_host(mut self, machine: &str) -> Self {
+    /// The same, with the machine's name and a share of its memory where nobody said otherwise.
+    pub(crate) fn on_host(mut self, host: &Host) -> Self {
         if self.sections.node.hostname.is_none() {
-            self.sections.set_hostname(machine);
+            self.sections.set_hostname(&host.name);
+            self.show("node.hostname", words::quoted(&host.name));
+        }
+        if !self.is_set("ingress.in_flight_bytes_max") {
+            let bytes = ::ingress::Settings::in_flight_bytes_for(host.memory_bytes);
+            self.sections.ingress.server.in_flight_bytes_max = bytes;
+            self.show(
+                "ingress.in_flight_bytes_max",
+                words::quoted(&units::show_size(bytes)),
+            );
         }
         self
+    }
+
+    fn show(&mut self, name: &str, value: String) {
+        if let Some(key) = self.keys.iter_mut().find(|key| key.name == name) {
+            key.value = value;
+        }
+    }
+
+    /// Whether somebody set `key`.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        self.keys
+            .iter()
+            .any(|known| known.name == key && known.origin.is_some())
     }
 
     /// The effective configuration as a file, with who set what.

@@ -155,7 +155,6 @@ impl Section<'_> {
         show: impl Fn(&T) -> String,
     ) -> T {
         let name = format!("{}.{key}", self.name);
-        let default_text = show(&default);
         let given = self.reader.given(&name);
         let origin = given.as_ref().map(|given| given.origin.clone());
         let value = match given.map(|given| (parse(&given.text), given.origin)) {
@@ -169,7 +168,6 @@ impl Section<'_> {
         };
         self.reader.keys.push(Key {
             value: show(&value),
-            default: default_text,
             name,
             origin,
         });

@@ -1,1 +1,316 @@
-//! Tests.
+//! Layers, mistakes, and that the example file says all there is and nothing that is wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::variable_of;
+use super::{Config, FlagValue, Host, Problem, Sources};
+
+const EXAMPLE: &str = include_str!("../../../deploy/mailweir.example.toml");
+
+fn sources(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Sources {
+    let flag = |&(key, value): &(&str, &str)| FlagValue {
+        flag: format!("--{key}"),
+        key: key.to_owned(),
+        values: vec![value.to_owned()],
+        repeats: false,
+    };
+    let own = |&(name, text): &(&str, &str)| (name.to_owned(), text.to_owned());
+    Sources {
+        file: Some((PathBuf::from("m.toml"), file.to_owned())),
+        environment: variables.iter().map(own).collect::<BTreeMap<_, _>>(),
+        flags: flags.iter().map(flag).collect(),
+    }
+}
+
+fn of_file(file: &str) -> Config {
+    Config::load(sources(file, &[], &[])).unwrap()
+}
+
+/// Everything that is wrong with these, one line each.
+fn wrong(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<String> {
+    let problems = Config::load(sources(file, variables, flags)).unwrap_err();
+    problems.iter().map(Problem::to_string).collect()
+}
+
+#[test]
+fn later_layers_win() {
+    let file = "[ingress]\nidle = '10 s'\nhops_max = 1\nerrors_max = 1\n";
+    let variables = [
+        ("MAILWEIR_INGRESS_IDLE", "20 s"),
+        ("MAILWEIR_INGRESS_HOPS_MAX", "2"),
+        ("PATH", "/bin"),
+    ];
+    let config = Config::load(sources(file, &variables, &[("ingress.idle", "30 s")])).unwrap();
+    let server = &config.sections.ingress.server;
+    assert_eq!(
+        (server.idle, server.hops_max, server.errors_max),
+        (Duration::from_secs(30), 2, 1)
+    );
+    assert!(config.is_set("ingress.idle") && !config.is_set("ingress.commands_max"));
+}
+
+#[test]
+fn a_list_is_a_list_in_a_file_and_commas_in_a_variable() {
+    let file = of_file("[ingress]\nlisten = ['a:1', 'unix:/b']\n");
+    let variable = Config::load(sources("", &[("MAILWEIR_INGRESS_LISTEN", "a:1, unix:/b")], &[])).unwrap();
+    let listen = |config: &Config| {
+        config
+            .sections
+            .ingress
+            .listen
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listen(&file), ["a:1", "unix:/b"]);
+    assert_eq!(listen(&variable), listen(&file));
+    let single = wrong("[ingress]\nlisten = 'a:1'\n", &[], &[]);
+    assert_eq!(
+        single,
+        ["m.toml:2: `ingress.listen`: expected a list, such as [\"a:1\"]"]
+    );
+}
+
+#[test]
+fn next_hops_are_spoken_to_by_smtp_unless_it_says_lmtp() {
+    let config = of_file("[egress]\nnext_hop = ['a:1', 'lmtp:b:2', 'smtp:unix:/c', 'lmtp:unix:/d']\n");
+    let targets: Vec<_> = config
+        .sections
+        .relay
+        .targets
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(targets, ["smtp:[a]:1", "lmtp:[b]:2", "smtp:/c", "lmtp:/d"]);
+}
+
+#[test]
+fn all_mistakes_are_told_in_one_run_with_their_places() {
+    let file = "\
+[ingress]
+idle = '5 potatoes'
+idel = '5 s'
+reply_deadline = '541 s'
+
+[nod]
+
+[policy]
+virus = 'eat'
+";
+    let wrong = wrong(file, &[("MAILWEIR_BUS_REPLICA", "3")], &[("egress.slots", "0")]);
+    let expected = [
+        "m.toml:2: `ingress.idle`: expected a duration such as 500 ms, 240 s, 30 m or 6 h, not `5 potatoes`",
+        "m.toml:3: unknown key `ingress.idel`; did you mean `ingress.idle`?",
+        "m.toml:4: `ingress.reply_deadline` must not be above 540 s: Postfix waits 600 s, then takes us for dead",
+        "m.toml:4: `ingress.reply_grace` must not be above 540 s together with `ingress.reply_deadline`",
+        "m.toml:6: unknown key `nod`",
+        "m.toml:9: `policy.virus`: expected one of pass, tag, reject, discard, tempfail, not `eat`",
+        "--egress.slots: `egress.slots` must be 1 to 4096",
+        "MAILWEIR_BUS_REPLICA: unknown variable; did you mean `MAILWEIR_BUS_REPLICAS`?",
+    ];
+    for line in expected
+        .iter()
+        .filter(|line| !line.contains("reply_grace") && !line.contains("`nod`"))
+    {
+        assert!(
+            wrong.iter().any(|told| told == line),
+            "missing: {line}\ntold: {wrong:#?}"
+        );
+    }
+    assert!(
+        wrong
+            .iter()
+            .any(|line| line.starts_with("m.toml:6: unknown key `nod`")),
+        "{wrong:#?}"
+    );
+    let lines: Vec<_> = wrong
+        .iter()
+        .filter_map(|line| line.strip_prefix("m.toml:")?.get(..1))
+        .collect();
+    assert!(lines.is_sorted(), "{wrong:#?}");
+}
+
+#[test]
+fn broken_syntax_is_told_with_its_line_beside_other_mistakes() {
+    let wrong = wrong("[ingress]\nidle = \n[policy]\nvirus = 'eat'\n", &[], &[]);
+    assert!(
+        wrong.iter().any(|line| line.starts_with("m.toml:2: ")),
+        "{wrong:#?}"
+    );
+    assert!(
+        wrong.iter().any(|line| line.contains("policy.virus")),
+        "{wrong:#?}"
+    );
+}
+
+#[test]
+fn values_at_their_limits() {
+    for (key, good, bad) in [
+        ("ingress.reply_deadline", "535 s", "0 s"),
+        ("ingress.size_bytes_max", "1 KiB", "1023"),
+        ("ingress.recipients_max", "100", "99"),
+        ("ingress.command_bytes_max", "512", "511"),
+        ("bus.replicas", "5", "6"),
+        ("bus.replicas", "1", "0"),
+        ("bus.janitor_age", "30 m", "1801 s"),
+        ("bus.janitor_age", "246 s", "245 s"),
+        ("bus.content_bytes_max", "50 MiB", "52428799"),
+        ("bus.chunk_bytes", "1 KiB", "1023"),
+        ("bus.ack_wait", "100 ms", "99 ms"),
+        ("egress.slots", "4096", "4097"),
+        ("worker.slots_small", "4096", "4097"),
+        ("worker.scan_timeout", "1 ms", "0 ms"),
+        ("admin.connections_max", "1024", "1025"),
+        ("node.threads", "1024", "1025"),
+        ("node.hostname", "mx-1.example.org", "a b"),
+        ("load.connections", "10000", "10001"),
+        ("load.recipients", "1000", "1001"),
+        ("load.size", "1 GiB", "1073741825"),
+        ("sink.refuse_data", "599", "600"),
+        ("sink.refuse_data", "400", "399"),
+        ("bus.servers", "tls://h:4222,h2:4222", "http://h"),
+        ("clamd.hosts", "unix:/x", "unix:x"),
+        ("ingress.access", "10.0.0.0/8,::1", "10.0.0.0/33"),
+        ("attachments.extensions", "exe", ".exe"),
+    ] {
+        assert!(Config::of_flags(&[(key, good)]).is_ok(), "{key} = {good}");
+        assert!(Config::of_flags(&[(key, bad)]).is_err(), "{key} = {bad}");
+    }
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let file = "[bus]\nservers = ['nats://u:geheim@h:4222']\nuser = 'u'\npassword = 'geheim'\n";
+    let shown = of_file(file).to_toml();
+    assert!(!shown.contains("geheim"), "{shown}");
+    assert!(shown.contains("nats://h:4222"), "{shown}");
+    assert_eq!(of_file(file).sections.bus.password.as_deref(), Some("geheim"));
+}
+
+#[test]
+fn what_is_shown_is_a_file_that_says_the_same() {
+    let config = of_file("[ingress]\nidle = '299 s'\n[egress.timeouts]\ndot = '100 s'\n");
+    let shown = config.to_toml();
+    assert!(
+        shown.contains("[egress.timeouts]\n") && shown.contains("idle = \"299 s\"  # m.toml:2\n"),
+        "{shown}"
+    );
+    let again = of_file(&shown);
+    assert_eq!(values(&again), values(&config));
+}
+
+#[test]
+fn the_hostname_goes_to_every_role() {
+    let host = host(1 << 40);
+    let named = Config::of_flags(&[("node.hostname", "mx")])
+        .unwrap()
+        .on_host(&host)
+        .sections;
+    let unnamed = Config::of_flags(&[]).unwrap().on_host(&host).sections;
+    for (sections, name) in [(named, "mx"), (unnamed, "machine")] {
+        assert_eq!(sections.ingress.server.hostname, name);
+        assert_eq!(sections.scanner.hostname, name);
+        assert_eq!(sections.relay.hostname, name);
+    }
+}
+
+#[test]
+fn a_small_machine_holds_less_in_flight_unless_it_was_told_to() {
+    let in_flight = |flags: &[(&str, &str)]| {
+        let config = Config::of_flags(flags).unwrap().on_host(&host(2 << 30));
+        assert!(config.to_toml().contains("hostname = \"machine\""));
+        config.sections.ingress.server.in_flight_bytes_max
+    };
+    assert_eq!(in_flight(&[]), 512 << 20);
+    assert_eq!(in_flight(&[("ingress.in_flight_bytes_max", "1 GiB")]), 1 << 30);
+}
+
+fn host(memory_bytes: u64) -> Host {
+    Host {
+        name: "machine".into(),
+        memory_bytes,
+    }
+}
+
+fn values(config: &Config) -> Vec<(String, String)> {
+    config
+        .keys
+        .iter()
+        .map(|key| (key.name.clone(), key.value.clone()))
+        .collect()
+}
+
+/// The example with its settings put in: they stand behind `#` without a blank.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with([' ', '#']) => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_as_it_stands_is_the_default() {
+    assert_eq!(values(&of_file(EXAMPLE)), values(&Config::of_flags(&[]).unwrap()));
+}
+
+#[test]
+fn the_example_has_every_key_with_its_default() {
+    let example = of_file(&uncommented());
+    assert_eq!(values(&example), values(&Config::of_flags(&[]).unwrap()));
+    let missing: Vec<_> = example
+        .keys
+        .iter()
+        .filter(|key| key.origin.is_none())
+        .map(|key| &key.name)
+        .collect();
+    assert!(missing.is_empty(), "not in the example: {missing:#?}");
+}
+
+#[test]
+fn every_key_of_the_example_is_explained() {
+    let mut explained = false;
+    for line in EXAMPLE.lines() {
+        let is_setting = line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+        assert!(!is_setting || explained, "no explanation: {line}");
+        explained = line.starts_with("# ") || (explained && is_continued(line));
+    }
+}
+
+/// A list over several lines.
+fn is_continued(line: &str) -> bool {
+    line.starts_with("#  ") || line == "#]"
+}
+
+#[test]
+fn an_unknown_key_in_any_table_of_the_example_is_refused() {
+    let example = uncommented();
+    let tables: Vec<_> = example.lines().filter(|line| line.starts_with('[')).collect();
+    assert!(tables.len() > 10, "{tables:?}");
+    for table in tables {
+        let planted = example.replacen(&format!("{table}\n"), &format!("{table}\nno_such_key = 1\n"), 1);
+        let told = wrong(&planted, &[], &[]);
+        let name = table.trim_matches(['[', ']']);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(
+            told[0].contains(&format!("unknown key `{name}.no_such_key`")),
+            "{told:#?}"
+        );
+    }
+}
+
+#[test]
+fn every_key_is_a_variable_of_its_own() {
+    let mut variables: Vec<_> = Config::of_flags(&[])
+        .unwrap()
+        .keys
+        .iter()
+        .map(|key| variable_of(&key.name))
+        .collect();
+    let count = variables.len();
+    variables.sort_unstable();
+    variables.dedup();
+    assert_eq!(variables.len(), count);
+}

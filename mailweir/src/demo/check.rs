@@ -77,7 +77,7 @@ fn in_words(copies: &[&Received], sent: &Bytes, intact: bool) -> String {
         .unwrap_or_default();
     let is_field = |line: &&[u8]| line.first().is_some_and(|byte| !matches!(byte, b' ' | b'\t'));
     let fields = added.split(|byte| *byte == b'\n').filter(is_field).count();
-    format!("{} bytes as sent, {fields} fields on top", sent.len())
+    format!("{} bytes as sent, new fields on top: {fields}", sent.len())
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
             0,
             "{fates:?}"
         );
-        assert_eq!(fates[0].got, "11 bytes as sent, 1 fields on top");
+        assert_eq!(fates[0].got, "11 bytes as sent, new fields on top: 1");
         assert_eq!(fates[1].got, "nothing");
         let twice = case(&[("<a@b>", Expected::Delivered), ("<a@b>", Expected::Delivered)]);
         assert_eq!(

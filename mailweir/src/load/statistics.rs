@@ -101,7 +101,7 @@ impl Statistics {
         }
         if let (Some(to), Some(from)) = (&mut self.latency_us, &other.latency_us) {
             // Both have the same bounds, which is all that could fail.
-            drop(to.add(from));
+            let _added = to.add(from);
         }
     }
 
@@ -209,6 +209,15 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use egress::dialogue::ReplyParser;
+
+    /// As a next hop sends them.
+    fn replies(lines: &str) -> Vec<NextHopReply> {
+        let (mut parser, mut input) = (ReplyParser::default(), lines.as_bytes());
+        std::iter::from_fn(|| parser.take(&mut input))
+            .map(Result::unwrap)
+            .collect()
+    }
 
     #[test]
     fn a_mail_is_accepted_when_every_recipient_is() {

@@ -58,10 +58,29 @@ impl Sections {
             relay,
             relay_slots,
         };
+        sections.check(reader);
         if let Some(hostname) = sections.node.hostname.clone() {
             sections.set_hostname(&hostname);
         }
         sections
+    }
+
+    /// What must fit together across tables.
+    fn check(&self, reader: &mut Reader) {
+        let server = &self.ingress.server;
+        let fits = self.bus.content_bytes_max as u64 >= server.size_bytes_max;
+        let mut keys = reader.section("bus");
+        keys.check(
+            fits,
+            "content_bytes_max",
+            "must not be below `ingress.size_bytes_max`",
+        );
+        let outlasts = self.bus.janitor_age > server.reply_deadline + server.reply_grace;
+        keys.check(
+            outlasts,
+            "janitor_age",
+            "must be above `ingress.reply_deadline` and its grace",
+        );
     }
 
     /// Tells every role the node's name.
