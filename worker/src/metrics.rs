@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use proto::{Category, Class, Disposition};
+use proto::{Category, Class, Disposition, Verdict};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Verdicts {
@@ -137,13 +137,17 @@ impl Metrics {
     }
 
     /// Counts one verdict.
-    pub(crate) fn verdict(&self, category: Category, disposition: Disposition) {
+    pub(crate) fn verdict(&self, verdict: &Verdict, disposition: Disposition) {
         let labels = Verdicts {
-            category: category.name(),
+            category: verdict.category().name(),
             disposition: disposition.name(),
         };
         self.verdicts.get_or_create_owned(&labels).inc();
-        if matches!(category, Category::Unchecked(_)) && disposition.delivers() {
+        let is_unchecked = verdict
+            .findings()
+            .iter()
+            .any(|finding| matches!(finding.category, Category::Unchecked(_)));
+        if is_unchecked && disposition.delivers() {
             self.passed_unchecked.inc();
         }
     }

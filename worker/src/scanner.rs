@@ -64,7 +64,7 @@ impl Scanner {
         };
         let (verdict, disposition) = fold(judged, &frame);
         let time = start.elapsed();
-        self.metrics.verdict(verdict.category(), disposition);
+        self.metrics.verdict(&verdict, disposition);
         self.metrics.scanned(mail.class(), time);
         log(mail, &verdict, disposition, time, viruses.time, attachments_time);
         verdict
@@ -83,7 +83,7 @@ impl Scanner {
             scanned_by: None,
         };
         let (verdict, disposition) = fold(vec![self.judge(finding)], &frame);
-        self.metrics.verdict(verdict.category(), disposition);
+        self.metrics.verdict(&verdict, disposition);
         verdict
     }
 

@@ -11,7 +11,7 @@ mod names;
 mod parts;
 mod rules;
 mod settings;
-pub mod signatures;
+mod signatures;
 #[cfg(test)]
 mod tests;
 

@@ -45,7 +45,7 @@ pub(super) fn inspect(content: &[u8], rules: &Rules) -> Vec<Found> {
 }
 
 /// Reads the headers that decide where parts are, and decodes nothing.
-fn parser() -> MessageParser {
+pub(super) fn parser() -> MessageParser {
     MessageParser::new()
         .default_header_ignore()
         .header_content_type(HeaderName::ContentType)
@@ -240,6 +240,7 @@ impl Walk<'_> {
 /// Reads every header of the part that declares something.
 fn headers(content: &[u8], part: &MessagePart<'_>) -> Headers {
     let mut headers = Headers::default();
+    let mut first_type = None;
     for field in &part.headers {
         let range = field.offset_start as usize..field.offset_end as usize;
         let raw = content.get(range).unwrap_or_default();
@@ -254,7 +255,8 @@ fn headers(content: &[u8], part: &MessagePart<'_>) -> Headers {
                 headers.is_ambiguous |= is_ambiguous;
                 headers.is_over_limit |= is_over_limit;
                 headers.names.extend(names);
-                headers.is_ambiguous |= !headers.kinds.is_empty() && !headers.kinds.contains(&kind);
+                headers.is_ambiguous |= first_type.is_some_and(|first: &[u8]| first != raw.trim_ascii());
+                first_type.get_or_insert(raw.trim_ascii());
                 headers.kinds.insert(kind);
                 if let Some(parsed) = field.value.as_content_type() {
                     let names = ["name", "filename"].map(|key| parsed.attribute(key));

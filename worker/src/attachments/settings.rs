@@ -14,8 +14,9 @@ pub struct Settings {
     /// Declared media types that are banned, compared without case. Default: application/x-msdownload,
     /// application/x-msdos-program, application/hta, message/partial.
     pub mime_types: Vec<String>,
-    /// Types by content that are banned, by amavis' short names (see [`super::signatures`]). Default: exe, dll, lnk,
-    /// hta, chm.
+    /// Types by content that are banned, by amavis' short names: exe (of any system; exe-ms, exe-unix and exe-mac tell
+    /// them apart), dll, lnk, hta, chm, zip, rar, 7z, cab, iso, ole, pdf, swf and so on, as the table in
+    /// `signatures.rs` has them. Default: exe, dll, lnk, hta, chm.
     pub types: Vec<String>,
     /// Whole names that are exempt from the rules about names, compared without case. They are not exempt from the
     /// rules about types. Default: none.

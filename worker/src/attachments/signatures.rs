@@ -5,7 +5,7 @@
 //! downgrade damaged files), so this table is ours.
 
 /// How much of a part is looked at, in bytes: to the volume descriptor of an ISO image and a little beyond.
-pub const PREFIX_BYTES: usize = 40 * 1024;
+pub(super) const PREFIX_BYTES: usize = 40 * 1024;
 
 /// Where a signature stands.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +107,7 @@ const TABLE: &[(At, &[u8], &[&str])] = &[
 ];
 
 /// Every label that fits the start of a part.
-pub fn labels(prefix: &[u8]) -> Vec<&'static str> {
+pub(super) fn labels(prefix: &[u8]) -> Vec<&'static str> {
     let prefix = prefix.get(..PREFIX_BYTES).unwrap_or(prefix);
     let text = plain_text(prefix);
     let mut labels = executable(prefix);
@@ -132,7 +132,7 @@ pub fn labels(prefix: &[u8]) -> Vec<&'static str> {
 }
 
 /// A label that a reader understands, for parts without a name.
-pub fn readable(prefix: &[u8]) -> String {
+pub(super) fn readable(prefix: &[u8]) -> String {
     file_format::FileFormat::from_bytes(prefix).name().to_owned()
 }
 

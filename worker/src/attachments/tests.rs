@@ -111,6 +111,9 @@ fn what_can_be_read_in_two_ways_is_ambiguous() {
             "x",
         ),
         "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n".into(),
+        "Content-Type: multipart/mixed; boundary=a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--a\r\n\r\nx\r\n\
+         --a--\r\n--b\r\n\r\nx\r\n--b--\r\n"
+            .into(),
         "Content-Type: multipart/mixed; boundary=never\r\n\r\n--other\r\n\r\nx\r\n".into(),
         "Content-Type: multipart/mixed\r\n\r\n--other\r\n\r\nx\r\n".into(),
         mail("Content-Type: text/plain", "x") + "--=_b\r\n\r\nbehind the end\r\n--=_b--\r\n",

@@ -158,6 +158,7 @@ async fn read_answer(reader: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, F
         }
         match memchr::memchr(0, &answer) {
             Some(end) if end + 1 < answer.len() => return Err(Failure::Trailing),
+            Some(_) if answer.len() > REPLY_BYTES_MAX => return Err(Failure::TooLong),
             Some(_) => {
                 answer.pop();
                 return Ok(answer);
@@ -165,5 +166,46 @@ async fn read_answer(reader: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, F
             None if answer.len() >= REPLY_BYTES_MAX => return Err(Failure::TooLong),
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_the_same_in_every_split_into_two_reads() {
+        let answer = b"1: stream: Eicar FOUND\0";
+        for at in 0..=answer.len() {
+            let (one, two) = answer.split_at(at);
+            let line = read_answer(&mut one.chain(two)).await.unwrap();
+            assert_eq!(line, b"1: stream: Eicar FOUND", "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cut_answer_is_never_an_answer() {
+        let answer = b"1: stream: OK\0";
+        for end in 0..answer.len() {
+            let failure = read_answer(&mut &answer[..end]).await.unwrap_err();
+            match end {
+                0 => assert!(matches!(failure, Failure::Lost(None))),
+                _ => assert!(matches!(failure, Failure::Cut(None))),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_length_of_an_answer_at_both_sides_of_its_limit() {
+        let answer = |bytes: usize| [vec![b'x'; bytes - 1], vec![0]].concat();
+        assert!(read_answer(&mut answer(REPLY_BYTES_MAX).as_slice()).await.is_ok());
+        let endless = vec![b'x'; 2 * REPLY_BYTES_MAX];
+        let failure = read_answer(&mut endless.as_slice()).await.unwrap_err();
+        assert!(matches!(failure, Failure::TooLong));
+        // In one byte more no answer fits.
+        let long = answer(REPLY_BYTES_MAX + 1);
+        let (most, last) = long.split_at(REPLY_BYTES_MAX);
+        let failure = read_answer(&mut most.chain(last)).await.unwrap_err();
+        assert!(matches!(failure, Failure::TooLong));
     }
 }

@@ -109,7 +109,11 @@ impl Client {
                 Ok(false) => continue,
                 Err(_) => break,
             }
-            outcome = settle(host, host.scan(content, &self.settings, deadline).await);
+            let begin = Instant::now();
+            let result = host.scan(content, &self.settings, deadline).await;
+            // A mail that came with little time left says nothing about the host.
+            let had_time = begin.elapsed() >= self.settings.total_timeout / 4;
+            outcome = settle(host, result, had_time);
             let may_retry = matches!(outcome, Outcome::Failed(_)) && Instant::now() < retry_until;
             if !may_retry {
                 break;
@@ -130,7 +134,7 @@ impl Client {
 }
 
 /// Counts a host's result and says what it means for the mail.
-fn settle(host: &Host, result: Result<Answer, Failure>) -> Outcome {
+fn settle(host: &Host, result: Result<Answer, Failure>, had_time: bool) -> Outcome {
     let metrics = &host.metrics;
     let (counter, outcome) = match result {
         Ok(Answer::Clean) => (&metrics.clean, Outcome::Clean),
@@ -143,8 +147,19 @@ fn settle(host: &Host, result: Result<Answer, Failure>) -> Outcome {
             return Outcome::Failed(format!("{}: {reason}", host.endpoint));
         }
         Err(failure) => {
-            // A host that is busy is not ill.
-            if !matches!(failure, Failure::Busy) {
+            let is_ill = match failure {
+                Failure::Busy => false,
+                Failure::Timeout => had_time,
+                Failure::Connect(_)
+                | Failure::ConnectTimeout
+                | Failure::Lost(_)
+                | Failure::Cut(_)
+                | Failure::TooLong
+                | Failure::Trailing
+                | Failure::Early
+                | Failure::Grammar(_) => true,
+            };
+            if is_ill {
                 host.failed();
             }
             metrics.failed.inc();

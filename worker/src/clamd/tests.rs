@@ -125,15 +125,24 @@ async fn a_host_that_says_nothing_costs_the_time_out() {
     let fake = Fake::tcp([Act::Hang]).await;
     let mut settings = settings(&[&fake.endpoint]);
     settings.total_timeout = Duration::from_millis(50);
-    assert_failed(&client(settings).scan(b"x", minute()).await, "no answer in time");
+    settings.breaker_failures = 1;
+    let client = client(settings);
+    assert_failed(&client.scan(b"x", minute()).await, "no answer in time");
+    assert!(client.hosts[0].is_open());
 }
 
 #[tokio::test]
 async fn the_deadline_of_the_mail_comes_first() {
     let fake = Fake::tcp([Act::Hang]).await;
     let deadline = Deadline::after(Instant::now().into_std(), Duration::from_millis(50));
-    let client = client(settings(&[&fake.endpoint]));
+    let mut settings = settings(&[&fake.endpoint]);
+    settings.breaker_failures = 1;
+    let client = client(settings);
     assert_failed(&client.scan(b"x", deadline).await, "no answer in time");
+    assert!(
+        !client.hosts[0].is_open(),
+        "the host had too little time to be blamed"
+    );
 }
 
 #[tokio::test]
@@ -208,6 +217,16 @@ async fn no_other_host_is_asked_when_it_is_late() {
     let mut settings = settings(&[&slow.endpoint, &well.endpoint]);
     settings.total_timeout = Duration::from_millis(50);
     assert_failed(&client(settings).scan(b"x", minute()).await, "no answer in time");
+    assert_eq!(well.scans(), 0);
+}
+
+#[tokio::test]
+async fn no_other_host_is_asked_after_a_quarter_of_the_time() {
+    let late = Fake::tcp([Act::Late(Duration::from_millis(600), b"garbage\0")]).await;
+    let well = Fake::tcp([]).await;
+    let mut settings = settings(&[&late.endpoint, &well.endpoint]);
+    settings.total_timeout = Duration::from_secs(2);
+    assert_failed(&client(settings).scan(b"x", minute()).await, "127.0.0.1:");
     assert_eq!(well.scans(), 0);
 }
 
@@ -294,6 +313,7 @@ async fn waiting_for_a_connection_ends_with_the_deadline_and_is_not_the_hosts_fa
     fake.state.arrived.notified().await;
     let soon = Deadline::after(Instant::now().into_std(), Duration::from_millis(20));
     assert_failed(&client.scan(b"x", soon).await, "no connection became free");
+    assert!(!client.hosts[0].is_open());
     fake.state.gate.add_permits(1);
     assert_eq!(scans.join_next().await.unwrap().unwrap(), Outcome::Clean);
     assert_eq!(client.scan(b"x", minute()).await, Outcome::Clean);

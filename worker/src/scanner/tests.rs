@@ -184,16 +184,41 @@ async fn metrics_tell_verdicts_and_requests() {
         ..Settings::default()
     };
     Scanner::new(settings, metrics).scan(&mail(PLAIN), minute()).await;
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let text = exposed(&registry);
     for line in [
         "mailweir_worker_mails_total{category=\"virus\",disposition=\"discard\"} 1".to_owned(),
+        "mailweir_worker_passed_unchecked_total 0".to_owned(),
         "mailweir_worker_scan_seconds_count{class=\"s\"} 1".to_owned(),
         format!("mailweir_worker_clamd_requests_total{{host=\"{host}\",result=\"infected\"}} 1"),
         format!("mailweir_worker_clamd_busy_connections{{host=\"{host}\"}} 0"),
     ] {
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn what_is_passed_unchecked_is_counted_whatever_else_was_found() {
+    let mut tasks = JoinSet::new();
+    let mut clamd = clamd(&mut tasks, None).await;
+    clamd.on_failure = OnFailure::PassUnchecked;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let mut settings = Settings {
+        clamd: Some(clamd),
+        ..Settings::default()
+    };
+    settings.policy.banned = Disposition::Pass;
+    let verdict = Scanner::new(settings, metrics)
+        .scan(&mail(BANNED), minute())
+        .await;
+    assert_eq!(verdict.category(), Category::Banned);
+    assert!(exposed(&registry).contains("mailweir_worker_passed_unchecked_total 1"));
+}
+
+fn exposed(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    text
 }
 
 proptest! {

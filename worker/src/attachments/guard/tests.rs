@@ -230,3 +230,83 @@ fn boundaries_that_readers_may_take_for_each_other_are_ambiguous() {
     let behind_the_end = "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n--a--\r\n--a\r\n\r\n";
     assert!(guard(behind_the_end.as_bytes()).unwrap().is_ambiguous);
 }
+
+/// Parts and header lines that the parser makes of `content`, and how deep its messages are nested.
+fn made(content: &[u8]) -> (usize, usize, usize) {
+    let message = super::super::parts::parser().parse(content);
+    let mut waiting: Vec<_> = message.iter().map(|message| (message, 0)).collect();
+    let (mut parts, mut fields, mut deepest) = (0, 0, 0);
+    while let Some((message, depth)) = waiting.pop() {
+        deepest = deepest.max(depth);
+        for part in &message.parts {
+            parts += 1;
+            fields += part.headers.len();
+            if let mail_parser::PartType::Message(nested) = &part.body {
+                waiting.push((nested, depth + 1));
+            }
+        }
+    }
+    (parts, fields, deepest)
+}
+
+/// Pieces of which containers are made, in all the spellings that mail-parser reads.
+fn piece() -> impl proptest::strategy::Strategy<Value = &'static [u8]> {
+    let pieces: Vec<&'static [u8]> = vec![
+        b"Content-Type: ",
+        b"c o ntent-type:",
+        b"multipart/mixed",
+        b"MultiPart",
+        b"multipart(x)/digest",
+        b"message/rfc822",
+        b"message / (x) global",
+        b"Message\\/\"RFC822",
+        b"text/plain",
+        b"; boundary=b",
+        b"; boundary=\"bb\"",
+        b"; BOUNDARY*=utf-8''b",
+        b"; boundary*0=b; boundary*1=b",
+        b"; boundary==?utf-8?q?b?=",
+        b"x",
+        b"(",
+        b")",
+        b"\"",
+        b"\\",
+        b";",
+        b" ",
+        b"\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r\n\r\n",
+        b"\n\n",
+        b"\r\n ",
+        b"--b\r\n",
+        b"--bb\r\n",
+        b"--b--\r\n",
+        b"--",
+        b"b",
+        b"X: y\r\n",
+    ];
+    proptest::sample::select(pieces)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(4_000))]
+
+    /// The guard counts at least what the parser makes: this is what keeps the process alive.
+    #[test]
+    fn the_guard_is_an_upper_bound(pieces in proptest::collection::vec(piece(), 0..60)) {
+        let content = pieces.concat();
+        let limits = Limits { parts_max: 10_000, ..Limits::default() };
+        let mut budget = Budget::new(&limits, content.len());
+        if check(&content, &mut budget).is_ok() {
+            let (parts, fields, depth) = made(&content);
+            let text = String::from_utf8_lossy(&content);
+            proptest::prop_assert!(parts <= limits.parts_max - budget.parts, "{parts} parts of\n{text}");
+            proptest::prop_assert!(
+                fields <= limits.header_lines_max - budget.header_lines + 1,
+                "{fields} fields of\n{text}"
+            );
+            proptest::prop_assert!(depth <= limits.parts_max - budget.parts, "depth {depth} of\n{text}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
@@ -21,6 +22,8 @@ pub(super) enum Act {
     Close,
     /// Never answers.
     Hang,
+    /// Answers with this after that time.
+    Late(Duration, &'static [u8]),
     /// Answers after the first chunk header, without reading on, and closes.
     Interrupt(&'static [u8]),
     /// Answers clean and closes a moment later.
@@ -188,6 +191,10 @@ async fn scan(
         Act::CleanThenClose => {
             say(socket, id, b"#: stream: OK\0").await?;
             None
+        }
+        Act::Late(time, answer) => {
+            tokio::time::sleep(time).await;
+            say(socket, id, answer).await
         }
         Act::Close => None,
         Act::Hang => std::future::pending().await,
