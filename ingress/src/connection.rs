@@ -130,7 +130,6 @@ where
     }
 
     async fn wait_for_command(&mut self) -> Result<(), Closing> {
-        self.pace = None;
         if self.idle_since.1 != self.session.progress() {
             self.idle_since = (Instant::now(), self.session.progress());
         }
@@ -279,10 +278,12 @@ where
                 recipients,
                 ident,
             } => {
+                self.pace = None;
                 metrics.content_refused.inc(reason);
                 log_refused(&self.peer, ident.as_deref(), bytes, recipients, reason);
             }
             Event::Answered(tally) => {
+                self.pace = None;
                 self.idle_since.0 = Instant::now();
                 if let Some(transaction) = self.transaction.take() {
                     transaction.log_answered(&self.peer, &tally, metrics);

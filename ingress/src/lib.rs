@@ -20,6 +20,8 @@ mod pipeline;
 mod server;
 pub mod session;
 mod settings;
+#[cfg(test)]
+mod testing;
 
 pub use admission::{Admission, Permit, Refusal, RefusalReason, SessionSlot};
 pub use gate::Gate;

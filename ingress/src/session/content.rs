@@ -111,14 +111,17 @@ impl Content {
 
     fn next_size(&self) -> usize {
         let length = self.buffer.len();
-        let step = STEPS_BYTES.into_iter().find(|step| length < *step);
-        let beyond = match self.open.params.size {
-            // The announcement was wrong: no more than needed, since others may need the room.
-            Some(_) => length + length / 4,
+        let [first, _] = STEPS_BYTES;
+        let size = match self.open.params.size {
+            // The announcement was wrong: little more than needed, since others may need the room.
+            Some(_) => first.max(length + length / 4),
             // Reserved in full at MAIL.
-            None => self.size_bytes_max,
+            None => {
+                let step = STEPS_BYTES.into_iter().find(|step| length < *step);
+                step.unwrap_or(self.size_bytes_max)
+            }
         };
-        step.unwrap_or(beyond).min(self.size_bytes_max)
+        size.min(self.size_bytes_max)
     }
 
     fn refuse(&mut self, why: ContentRefusal) {

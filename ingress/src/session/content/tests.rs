@@ -50,7 +50,11 @@ fn receive(
     read: usize,
 ) -> (usize, Ended) {
     let mut content = content(admission, size);
-    let end: &[u8] = if line.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" };
+    let end: &[u8] = if line.ends_with(b"\r\n") {
+        b".\r\n"
+    } else {
+        b"\r\n.\r\n"
+    };
     let wire = [&line.repeat(lines), end].concat();
     let mut largest = content.buffer.capacity();
     let mut ended = false;

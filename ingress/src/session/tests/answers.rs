@@ -151,3 +151,42 @@ fn replies_are_ascii_unless_the_mail_was_not() {
         ));
     }
 }
+
+#[test]
+fn b17_two_mails_of_one_session_have_their_own_replies() {
+    let mail = |recipients: [&str; 2], replies: [&str; 2], tally: &str| {
+        let [first, second] = recipients;
+        let [one, two] = replies;
+        format!(
+            r#"
+            C: MAIL FROM:<>
+            C: RCPT TO:<{first}>
+            C: RCPT TO:<{second}>
+            C: DATA
+            S: 250 2.1.0 Ok
+            S: 250 2.1.5 Ok
+            S: 250 2.1.5 Ok
+            S: 354 End data with <CR><LF>.<CR><LF>
+            C: .
+            > <> to <{first}> to <{second}>; ""
+            = {one} | {two}
+            S: {one}
+            S: {two}
+            ! Answered(Tally({tally}))
+            "#
+        )
+    };
+    check(&format!(
+        "{}{}",
+        mail(
+            ["a@b.test", "c@d.test"],
+            ["250 a", "550 c"],
+            "[(250, 1), (550, 1)]"
+        ),
+        mail(
+            ["c@d.test", "e@f.test"],
+            ["451 c", "250 e"],
+            "[(451, 1), (250, 1)]"
+        ),
+    ));
+}

@@ -145,7 +145,7 @@ fn a_looping_mail_is_refused() {
 }
 
 #[test]
-fn bare_newlines_are_repaired_or_rejected() {
+fn b03_bare_newlines_are_repaired_or_rejected() {
     let wire = r"c: a\nb\rc\r\n.\r\n";
     check(&behind_data(
         "",

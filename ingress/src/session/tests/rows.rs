@@ -1,5 +1,5 @@
-//! Rows B01 to B19 of the bad-input matrix that the session answers for. B15's clock is in `crate::pace`, its sockets
-//! are in `crate::connection`.
+//! Rows B01 to B19 of the bad-input matrix. Elsewhere: B03 with the content, B15 with the connection, whose clock it
+//! takes, B17 with the answers.
 
 use crate::Settings;
 
@@ -335,45 +335,6 @@ fn b16_loops_of_noop_and_rset_end() {
         "{}{}S: 421 4.7.0 too many commands without a mail, closing\n! Closing(TooManyCommands)\nclose",
         "C: NOOP\nC: RSET\n".repeat(6),
         "S: 250 2.0.0 Ok\n".repeat(11)
-    ));
-}
-
-#[test]
-fn b17_two_mails_of_one_session_have_their_own_replies() {
-    let mail = |recipients: [&str; 2], replies: [&str; 2], tally: &str| {
-        let [first, second] = recipients;
-        let [one, two] = replies;
-        format!(
-            r#"
-            C: MAIL FROM:<>
-            C: RCPT TO:<{first}>
-            C: RCPT TO:<{second}>
-            C: DATA
-            S: 250 2.1.0 Ok
-            S: 250 2.1.5 Ok
-            S: 250 2.1.5 Ok
-            S: 354 End data with <CR><LF>.<CR><LF>
-            C: .
-            > <> to <{first}> to <{second}>; ""
-            = {one} | {two}
-            S: {one}
-            S: {two}
-            ! Answered(Tally({tally}))
-            "#
-        )
-    };
-    check(&format!(
-        "{}{}",
-        mail(
-            ["a@b.test", "c@d.test"],
-            ["250 a", "550 c"],
-            "[(250, 1), (550, 1)]"
-        ),
-        mail(
-            ["c@d.test", "e@f.test"],
-            ["451 c", "250 e"],
-            "[(451, 1), (250, 1)]"
-        ),
     ));
 }
 
