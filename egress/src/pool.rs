@@ -82,6 +82,10 @@ impl Lane {
     pub(crate) async fn slot(self: &Arc<Self>, until: Instant) -> Option<Slot> {
         let permit = timeout_at(until, Arc::clone(&self.slots).acquire_owned()).await;
         let permit = permit.ok()?.ok()?;
+        // The mail before us may have used up our time as well as its own.
+        if until <= Instant::now() {
+            return None;
+        }
         self.metrics.open.inc();
         Some(Slot {
             lane: Arc::clone(self),
@@ -170,6 +174,11 @@ impl Lane {
     /// Failures in a row.
     pub(crate) fn failures(&self) -> u32 {
         lock(&self.health).failures()
+    }
+
+    /// Whether it is believed to take connections.
+    pub(crate) fn is_up(&self) -> bool {
+        lock(&self.health).is_up()
     }
 
     pub(crate) fn permit(&self) -> Permit {

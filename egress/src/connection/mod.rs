@@ -384,3 +384,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

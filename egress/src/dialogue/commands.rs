@@ -9,6 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use proto::{Body, Envelope, OriginAttribute, Position, xtext_encode};
 
+use super::answer::Stage;
 use super::capabilities::Capabilities;
 
 /// Longest XFORWARD command in bytes, line end included (XFORWARD_README).
@@ -24,6 +25,16 @@ pub(super) enum Command {
     Mail,
     Rcpt(usize),
     Data,
+}
+
+impl Command {
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Self::Xforward | Self::Mail => Stage::Mail,
+            Self::Rcpt(_) => Stage::Rcpt,
+            Self::Data => Stage::Data,
+        }
+    }
 }
 
 /// Command lines, one behind the other.

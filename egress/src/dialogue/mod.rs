@@ -9,63 +9,22 @@
 mod answer;
 mod capabilities;
 mod commands;
+mod event;
 mod replies;
 
 pub use answer::{Refusal, Stage, for_everybody, for_recipient};
 pub use capabilities::Capabilities;
 pub use commands::WINDOW_COMMANDS_MAX;
+pub use event::{Event, NotReady};
 pub use replies::{Class, LINE_BYTES_MAX, LINES_MAX, NextHopReply, ReplyError, ReplyParser};
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use proto::{Envelope, Position, dot};
-use thiserror::Error;
 
 use crate::settings::Protocol;
 use commands::{Command, Commands};
-
-/// What came of the bytes so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Greeting and EHLO are over: a transaction may begin.
-    Ready,
-    /// The final word on one recipient, by its index in the transaction: a refused RCPT, or the reply to the dot.
-    Answer {
-        /// Index into the recipients that the transaction was begun with.
-        index: usize,
-        /// [`Stage::Rcpt`] or [`Stage::Dot`].
-        stage: Stage,
-        /// The reply; one reply to the dot answers every recipient of an SMTP transaction.
-        reply: NextHopReply,
-    },
-    /// The next hop waits for the content; it accepted these recipients.
-    Content {
-        /// Their indices, rising.
-        accepted: Vec<usize>,
-    },
-    /// Every recipient has an answer.
-    Done,
-    /// Nothing was taken, and recipients without an answer get none.
-    Refused {
-        /// What was refused.
-        stage: Stage,
-        /// How.
-        reply: NextHopReply,
-    },
-    /// The next hop does not speak the protocol; the connection is of no use.
-    Violation {
-        /// Where.
-        stage: Stage,
-        /// How.
-        error: ReplyError,
-    },
-}
-
-/// A request at a moment when the dialogue cannot take it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the dialogue is not ready for that")]
-pub struct NotReady;
 
 /// A transaction under way.
 #[derive(Debug)]
@@ -137,11 +96,7 @@ impl Dialogue {
             State::Greeting => Stage::Greeting,
             State::Hello => Stage::Hello,
             State::Idle => Stage::Idle,
-            State::Commands(exchange) => match exchange.commands.at(exchange.answered) {
-                Command::Xforward | Command::Mail => Stage::Mail,
-                Command::Rcpt(_) => Stage::Rcpt,
-                Command::Data => Stage::Data,
-            },
+            State::Commands(exchange) => exchange.commands.at(exchange.answered).stage(),
             State::Content { .. } => Stage::Transfer,
             State::Dot { .. } => Stage::Dot,
             State::Reset | State::Quit | State::Closed => Stage::Reset,
@@ -300,11 +255,7 @@ impl Dialogue {
     fn answered(&mut self, mut exchange: Exchange, reply: NextHopReply) {
         let command = exchange.commands.at(exchange.answered);
         match (command, reply.class()) {
-            (Command::Xforward | Command::Mail, Class::Closing) => {
-                return self.refused(Stage::Mail, reply);
-            }
-            (Command::Rcpt(_), Class::Closing) => return self.refused(Stage::Rcpt, reply),
-            (Command::Data, Class::Closing) => return self.refused(Stage::Data, reply),
+            (_, Class::Closing) => return self.refused(command.stage(), reply),
             (Command::Data, Class::Intermediate) => return self.go_ahead(exchange, &reply),
             (Command::Data, Class::Positive) | (_, Class::Intermediate) => {
                 self.state = State::Commands(exchange);

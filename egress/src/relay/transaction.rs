@@ -111,6 +111,10 @@ impl<F: Fence> Job<'_, F> {
         group: &Group,
         tally: &mut Tally<'_>,
     ) -> Step {
+        // Many may have waited for a slot while the breaker opened; none of them is a probe.
+        if !probe && !lane.is_up() {
+            return Step::Unreachable(unreachable(lane));
+        }
         match lane.open(self.until).await {
             Ok(connection) => {
                 if lane.reached() {
@@ -346,16 +350,16 @@ fn unreached(lane: &Lane, failure: &Failure) -> Reply {
         Failure::Refused { stage, reply } => match for_everybody(&lane.label, *stage, false, reply) {
             Refusal::Final(reply) | Refusal::Elsewhere(reply) => reply,
         },
-        Failure::Connect(_) => Reply::enhanced(
-            451,
-            4,
-            1,
-            format!("MTA({}) cannot be reached, try again later", lane.label),
-        ),
+        Failure::Connect(_) => unreachable(lane),
         Failure::TimedOut(stage) => lost(lane, "does not answer", *stage),
         Failure::Lost { stage, .. } => lost(lane, "closed the connection", *stage),
         Failure::Violation { stage, .. } => lost(lane, "does not speak the protocol", *stage),
     }
+}
+
+fn unreachable(lane: &Lane) -> Reply {
+    let text = format!("MTA({}) cannot be reached, try again later", lane.label);
+    Reply::enhanced(451, 4, 1, text)
 }
 
 fn lost(lane: &Lane, how: &str, stage: Stage) -> Reply {
