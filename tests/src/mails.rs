@@ -133,6 +133,9 @@ fn base64_lines(bytes: &[u8]) -> String {
 }
 
 /// The header fields that stand before what was sent; fails when the rest is not byte for byte what was sent.
+///
+/// Where the content begins with its body, without the empty line that ends a header section, that line may be added
+/// too: else the body's first lines would become part of the header.
 pub fn added_fields(sent: &[u8], got: &[u8]) -> Vec<String> {
     let Some(split) = got
         .len()
@@ -146,6 +149,10 @@ pub fn added_fields(sent: &[u8], got: &[u8]) -> Vec<String> {
         added.is_empty() || added.ends_with("\r\n"),
         "added fields do not end with CRLF:\n{added}"
     );
+    let added = match added.strip_suffix("\r\n\r\n") {
+        Some(fields) if begins_with_body(sent) => format!("{fields}\r\n"),
+        _ => added,
+    };
     let mut fields: Vec<String> = Vec::new();
     for line in added.split_terminator("\r\n") {
         let is_continuation = line.starts_with([' ', '\t']);
@@ -158,6 +165,14 @@ pub fn added_fields(sent: &[u8], got: &[u8]) -> Vec<String> {
         assert!(is_continuation || is_field, "not a header field: {line:?}");
     }
     fields
+}
+
+/// Whether the first line is neither a header field nor the empty line.
+fn begins_with_body(content: &[u8]) -> bool {
+    let first = content.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let name = first.split(|byte| *byte == b':').next().unwrap_or_default();
+    let is_field = name.len() < first.len() && !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    !content.is_empty() && !first.is_empty() && !is_field
 }
 
 /// Where the two differ, counted from the end: added fields stand at the beginning.
@@ -208,6 +223,10 @@ mod tests {
         );
         assert_eq!(fields, ["A: 1\t2", "B: 3"]);
         assert!(added_fields(b"", b"").is_empty());
+        assert_eq!(
+            added_fields(b"only a body\r\n", b"A: 1\r\n\r\nonly a body\r\n"),
+            ["A: 1"]
+        );
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Postfix {
             directory.path(),
         );
         let mut listeners = vec![ports.entry()];
-        if master.contains(&ports.reinjection()) {
+        if master.contains(&format!(":{} inet ", ports.reinjection.number())) {
             listeners.push(ports.reinjection());
         }
         for listener in listeners {

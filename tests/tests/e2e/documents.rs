@@ -17,7 +17,7 @@ fn root() -> PathBuf {
 
 /// The example file.
 fn example() -> PathBuf {
-    root().join("deploy/mailweir.toml")
+    root().join("deploy/mailweir.example.toml")
 }
 
 /// README and all of `docs/`, as one text.

@@ -21,7 +21,7 @@ const MAILS: usize = 200;
 /// Every so many mails one is infected.
 const INFECTED_EVERY: usize = 20;
 
-/// The operator's fragment, with this test's addresses in place of the usual ports.
+/// The operator's fragment, with this test's ports in place of the usual ones. All is on 127.0.0.1.
 fn fragment(name: &str, lmtp: &str, reinjection: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../deploy/postfix")
@@ -31,8 +31,9 @@ fn fragment(name: &str, lmtp: &str, reinjection: &str) -> String {
         text.contains("20024") || text.contains("20025"),
         "{name} names neither port"
     );
-    text.replace("127.0.0.1:20024", lmtp)
-        .replace("127.0.0.1:20025", reinjection)
+    let port = |endpoint: &str| endpoint.rsplit(':').next().unwrap().to_owned();
+    text.replace("20024", &port(lmtp))
+        .replace("20025", &port(reinjection))
 }
 
 /// Starts Mailweir in that mode between the two halves of a Postfix.

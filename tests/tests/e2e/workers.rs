@@ -6,9 +6,10 @@ use harness::client::{Client, dot_stuffed};
 use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::machine::{heavy, light};
 use harness::mails::{TestMail, added_fields};
-use harness::next_hop::{Gate, NextHop};
+use harness::next_hop::{Gate, NextHop, Phase, Protocol, Reaction, Script};
 use harness::smtp_source;
 use harness::system::{Mode, System};
+use rustix::process::Signal;
 use tokio::task::JoinSet;
 
 /// A dead worker's mails are somebody else's after a second; nothing declares a size.
@@ -50,6 +51,60 @@ async fn a_killed_workers_mails_are_scanned_by_another() {
             .unwrap();
         added_fields(&mail.content, &copy.content);
     }
+}
+
+#[tokio::test]
+async fn a_paused_worker_that_wakes_up_does_no_harm() {
+    let _place = light().await;
+    let hop = NextHop::smtp().await;
+    let gate = Gate::new();
+    let clamd = FakeClamd::start(Behaviour::CleanBehind(gate.clone())).await;
+    let mut system = System::build(Mode::Distributed, &hop.target())
+        .clamd(clamd.endpoint())
+        .configuration(SHORT)
+        .start()
+        .await;
+    let mail = TestMail::new();
+    let mut client = Client::lmtp(&system.lmtp).await;
+    client.begin(&mail).await;
+    client.send_raw(&dot_stuffed(&mail.content)).await;
+    clamd.streams(1).await;
+    clamd.behave(Behaviour::Clean);
+    let mut paused = system.take_worker();
+    paused.process.signal(Signal::STOP);
+    system.add_worker().await;
+    client.expect("250 2.0.0 *").await;
+    // Its scan ends now, and whatever it has to say comes too late.
+    gate.open();
+    paused.process.signal(Signal::CONT);
+    paused.process.terminate().await;
+    client.submit_expecting(&TestMail::new(), "250 2.0.0 *").await;
+    let copies = hop.mails(2).await;
+    assert_eq!(copies.len(), 2, "one copy each");
+    added_fields(&mail.content, &copies[0].content);
+}
+
+#[tokio::test]
+async fn an_egress_killed_before_the_dot_costs_only_time() {
+    let _place = light().await;
+    let script = Script::new(Protocol::Smtp);
+    let hop = NextHop::start(script.clone().rule(Phase::Data, "", Reaction::Never)).await;
+    let mut system = System::build(Mode::Distributed, &hop.target())
+        .configuration(SHORT)
+        .start()
+        .await;
+    let mail = TestMail::new();
+    let mut client = Client::lmtp(&system.lmtp).await;
+    client.begin(&mail).await;
+    client.send_raw(&dot_stuffed(&mail.content)).await;
+    let is_data = |command: &&String| command.as_str() == "DATA";
+    hop.until("DATA", |seen| seen.commands.iter().find(is_data).cloned())
+        .await;
+    hop.follow(script);
+    system.egress().process.kill();
+    drop(system.replace_egress().await);
+    client.expect("250 2.0.0 *").await;
+    added_fields(&mail.content, &hop.only_mail().await.content);
 }
 
 #[tokio::test]

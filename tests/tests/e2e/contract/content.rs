@@ -1,6 +1,7 @@
 //! Bytes: what comes out is what went in, and only CRLF.CRLF ends it.
 
 use harness::client::{Client, dot_stuffed};
+use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::mails::{TestMail, added_fields};
 use harness::next_hop::{NextHop, Protocol, Script};
 use harness::system::{Mode, System};
@@ -162,7 +163,7 @@ async fn nothing_but_crlf_dot_crlf_ends_data(mode: Mode) {
 
 async fn nothing_but_crlf_dot_crlf_ends_data_that_is_too_large(mode: Mode) {
     let hop = NextHop::start(Script::new(Protocol::Smtp).lenient()).await;
-    let small = "[ingress]\nsize_bytes_max = \"1000\"\n";
+    let small = "[ingress]\nsize_bytes_max = \"1KiB\"\n";
     let system = System::build(mode, &hop.target())
         .configuration(small)
         .start()
@@ -199,8 +200,11 @@ async fn what_follows_the_end_of_data_is_a_command(mode: Mode) {
 }
 
 async fn our_own_verdict_fields_are_not_believed(mode: Mode) {
-    let hop = NextHop::smtp().await;
-    let system = System::build(mode, &hop.target()).start().await;
+    let (hop, clamd) = (NextHop::smtp().await, FakeClamd::start(Behaviour::Clean).await);
+    let system = System::build(mode, &hop.target())
+        .clamd(clamd.endpoint())
+        .start()
+        .await;
     let forged =
         b"X-Virus-Scanned: forged by the sender\r\nSubject: x\r\n\r\nX-Virus-Scanned: kept in the body\r\n";
     let mut client = Client::lmtp(&system.lmtp).await;

@@ -1,10 +1,12 @@
 //! What the client is told when the next hop says no, says nothing, or is not there (faults.md F17 to F22).
 
-use harness::client::Client;
-use harness::mails::TestMail;
+use harness::client::{Client, dot_stuffed};
+use harness::link::{Fault, Link};
+use harness::mails::{TestMail, added_fields};
 use harness::next_hop::{NextHop, Phase, Protocol, Reaction, Script};
 use harness::port::ReservedPort;
 use harness::system::{Mode, System};
+use harness::wait::eventually;
 
 use super::IMPATIENT;
 
@@ -24,6 +26,8 @@ in_both_modes! {
     a_next_hop_that_is_down_is_transient,
     a_next_hop_that_comes_back_in_time_gets_the_mail,
     a_dropped_connection_is_opened_again,
+    content_that_was_cut_off_is_sent_again_whole,
+    content_that_is_always_cut_off_is_transient,
 }
 
 /// The replies to one mail of two recipients, with a next hop that follows `script`.
@@ -155,7 +159,7 @@ async fn a_next_hop_that_is_down_is_transient(mode: Mode) {
 
 async fn a_next_hop_that_comes_back_in_time_gets_the_mail(mode: Mode) {
     let hop = NextHop::smtp().await;
-    let link = harness::link::Link::to_nowhere().await;
+    let link = Link::to_nowhere().await;
     let patient = "[egress]\nretry_pause = \"200ms\"\nprobe_pause_max = \"1s\"\n";
     let system = System::build(mode, link.endpoint())
         .configuration(patient)
@@ -164,11 +168,9 @@ async fn a_next_hop_that_comes_back_in_time_gets_the_mail(mode: Mode) {
     let mut client = Client::lmtp(&system.lmtp).await;
     let mail = TestMail::new();
     client.begin(&mail).await;
-    client
-        .send_raw(&harness::client::dot_stuffed(&mail.content))
-        .await;
+    client.send_raw(&dot_stuffed(&mail.content)).await;
     // The link counts attempts; it has no event.
-    harness::wait::eventually("two attempts", async || (link.connections() >= 2).then_some(())).await;
+    eventually("two attempts", async || (link.connections() >= 2).then_some(())).await;
     link.lead_to(hop.endpoint());
     client.expect("250 *").await;
     hop.only_mail().await;
@@ -176,11 +178,48 @@ async fn a_next_hop_that_comes_back_in_time_gets_the_mail(mode: Mode) {
 
 async fn a_dropped_connection_is_opened_again(mode: Mode) {
     let hop = NextHop::smtp().await;
-    let link = harness::link::Link::to(hop.endpoint()).await;
+    let link = Link::to(hop.endpoint()).await;
     let system = System::build(mode, link.endpoint()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     client.submit_expecting(&TestMail::new(), "250 *").await;
     link.cut();
     client.submit_expecting(&TestMail::new(), "250 *").await;
     assert_eq!(hop.seen().mails.len(), 2);
+}
+
+/// Bytes after which a connection is cut inside the content.
+const INSIDE_THE_CONTENT: Fault = Fault::CutAfter(50_000);
+
+async fn content_that_was_cut_off_is_sent_again_whole(mode: Mode) {
+    let hop = NextHop::smtp().await;
+    let link = Link::to(hop.endpoint()).await;
+    link.fail(INSIDE_THE_CONTENT, Fault::None);
+    let system = System::build(mode, link.endpoint()).start().await;
+    let mut client = Client::lmtp(&system.lmtp).await;
+    let mail = TestMail::new().padded(200_000);
+    client.begin(&mail).await;
+    client.send_raw(&dot_stuffed(&mail.content)).await;
+    let is_data = |command: &&String| command.as_str() == "DATA";
+    hop.until("DATA", |seen| seen.commands.iter().find(is_data).cloned())
+        .await;
+    link.fail(Fault::None, Fault::None);
+    client.expect("250 2.0.0 *").await;
+    added_fields(&mail.content, &hop.only_mail().await.content);
+    assert!(link.connections() > 1);
+}
+
+async fn content_that_is_always_cut_off_is_transient(mode: Mode) {
+    let hop = NextHop::smtp().await;
+    let link = Link::to(hop.endpoint()).await;
+    link.fail(INSIDE_THE_CONTENT, Fault::None);
+    let system = System::build(mode, link.endpoint())
+        .configuration(IMPATIENT)
+        .start()
+        .await;
+    let mut client = Client::lmtp(&system.lmtp).await;
+    client
+        .submit_expecting(&TestMail::new().padded(200_000), "451 4.*")
+        .await;
+    assert!(hop.seen().mails.is_empty(), "half a mail was ended with a dot");
+    assert!(link.connections() < 100, "{} attempts", link.connections());
 }
