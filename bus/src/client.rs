@@ -19,6 +19,7 @@ use crate::content::{self, HEADER_BYTES, Sizes};
 use crate::due::remaining_ms;
 use crate::fill::{Fill, measure};
 use crate::metrics::To;
+use crate::monitor::Reachability;
 use crate::notice::{LATE, TAKEN, UNKNOWN};
 use crate::publish::{Address, NotPublished, WhenFull, publish};
 use crate::waiting::{Answer, Waiter, Waiting};
@@ -102,14 +103,14 @@ impl Client {
                     inner.metrics.observe_round_trip(start.elapsed());
                     return outcomes;
                 },
-                put = &mut asked, if !published => match put {
-                    Ok(()) | Err(NotAsked::Unknown) => published = true,
-                    Err(NotAsked::Reply(reply)) => return Outcomes::all(&mail.envelope, &reply),
-                },
                 () = sleep_until(until) => {
                     tracing::debug!(tx = %mail.tx, published, "no outcome by the deadline");
                     return outcomes;
                 }
+                put = &mut asked, if !published => match put {
+                    Ok(()) | Err(NotAsked::Unknown) => published = true,
+                    Err(NotAsked::Reply(reply)) => return Outcomes::all(&mail.envelope, &reply),
+                },
             }
         }
     }
@@ -128,7 +129,9 @@ impl Client {
                 "mail queue cannot be reached, try again later",
             ))
         };
-        if !inner.control.ready_by(until).await || !inner.bulk.ready_by(until).await {
+        let mut reachability = inner.reachability.subscribe();
+        let usable = reachability.wait_for(Reachability::is_reachable);
+        if !matches!(timeout_at(until, usable).await, Ok(Ok(_))) {
             return Err(away());
         }
         let mut subscribed = self.inbox.subscribed.subscribe();

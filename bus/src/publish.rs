@@ -114,6 +114,9 @@ pub(crate) async fn publish(
         if !link.ready_by(until).await {
             return Err(attempts.given_up(link.why()));
         }
+        if Instant::now() >= until {
+            return Err(attempts.given_up("no time left".into()));
+        }
         let payload = payload().map_err(|error| NotPublished::Unwritable(error.to_string()))?;
         let error = match attempt(link, address, until, payload).await {
             Ok(ack) => {

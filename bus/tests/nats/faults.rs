@@ -77,7 +77,12 @@ async fn a_server_killed_in_mid_flight_costs_a_delay_or_a_451() {
 #[tokio::test]
 async fn all_workers_of_a_durable_pull_again_after_a_restart() {
     let mut server = Server::start().await;
-    let ingress = Process::reachable(settings(&server)).await;
+    // Requests stand long, so that only seeing the reconnect makes a worker ask again in time.
+    let patient = Settings {
+        pull_expires: Duration::from_secs(20),
+        ..settings(&server)
+    };
+    let ingress = Process::reachable(patient.clone()).await;
     let client = Client::new(&ingress.bus);
     let together = Arc::new(Barrier::new(4));
     let mut workers = Vec::new();
@@ -87,7 +92,7 @@ async fn all_workers_of_a_durable_pull_again_after_a_restart() {
         large: 0,
     };
     for _ in 0..4 {
-        let process = Process::reachable(settings(&server)).await;
+        let process = Process::reachable(patient.clone()).await;
         let together = together.clone();
         let role = process.scan_with(one, move |work| {
             let together = together.clone();
@@ -284,16 +289,17 @@ async fn what_nobody_removes_the_janitor_does() {
     };
     let process = Process::reachable(quick).await;
     let client = Client::new(&process.bus);
-    let asked = client.ask(mail(), after(25), Arc::new(NoEarly));
-    tokio::pin!(asked);
+    let (first, second) = (ask(&client, mail()), ask(&client, mail()));
+    tokio::pin!(first, second);
     tokio::select! {
-        _ = &mut asked => panic!("nobody could answer"),
-        () = holds(&server, "MAIL", 1) => {}
+        _ = &mut first => panic!("nobody could answer"),
+        _ = &mut second => panic!("nobody could answer"),
+        () = holds(&server, "MAIL", 2) => {}
     }
     let _egress = process.relay(relay_ok);
     holds(&server, "MAIL", 0).await;
     let counted = async {
-        while process.metric("mailweir_bus_janitor_removed_total") < 1.0 {
+        while process.metric("mailweir_bus_janitor_removed_total") < 2.0 {
             tokio::task::yield_now().await;
         }
     };

@@ -197,3 +197,19 @@ async fn a_drain_finishes_what_runs_and_leaves_the_rest_to_others() {
     worker.drained().await;
     clean_streams(&server).await;
 }
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_publishes_nothing() {
+    let server = Server::start().await;
+    let process = Process::reachable(settings(&server)).await;
+    let client = Client::new(&process.bus);
+    let outcomes = timeout(PATIENCE, client.ask(mail(), after(0), Arc::new(NoEarly)))
+        .await
+        .unwrap();
+    assert_eq!(codes(&outcomes), [451]);
+    assert_eq!(
+        process.metric("mailweir_bus_published_total{stream=\"mail\"}"),
+        0.0
+    );
+    holds(&server, "MAIL", 0).await;
+}

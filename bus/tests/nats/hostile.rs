@@ -1,6 +1,7 @@
 //! Messages in the streams that are none of this release's.
 
 use bus::{Client, Reachability, Settings};
+use futures_util::StreamExt as _;
 use proto::wire::{ContentAt, Job, VERSION, encode};
 
 use crate::server::Server;
@@ -91,11 +92,9 @@ async fn a_wrong_digest_or_an_absurd_length_is_given_up_and_nobody_is_written_to
     let server = Server::start().await;
     let process = Process::reachable(settings(&server)).await;
     let js = jetstream(&server).await;
+    let mut victim = js.client().subscribe("victim").await.unwrap();
     let hostile = [
-        (
-            job("$JS.API.STREAM.DELETE.MAIL", ContentAt::Inline),
-            &b"other bytes\r\n"[..],
-        ),
+        (job("victim", ContentAt::Inline), &b"other bytes\r\n"[..]),
         (
             Job {
                 bytes: 1 << 30,
@@ -112,6 +111,8 @@ async fn a_wrong_digest_or_an_absurd_length_is_given_up_and_nobody_is_written_to
     let _egress = process.relay(relay_category);
     holds(&server, "MAIL", 0).await;
     holds(&server, "VERDICT", 0).await;
+    js.client().publish("victim", "the first".into()).await.unwrap();
+    assert_eq!(victim.next().await.unwrap().payload, "the first");
     assert_eq!(process.metric("mailweir_bus_poisoned_total"), 2.0);
     assert_eq!(
         process.metric("mailweir_bus_put_aside_total{reason=\"corrupt\"}"),
