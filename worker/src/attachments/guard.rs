@@ -86,12 +86,11 @@ pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
     boundaries.sort();
     boundaries.dedup();
     let mut shape = Shape {
-        is_ambiguous: boundaries.windows(2).any(|pair| match pair {
-            [shorter, longer] => longer.starts_with(shorter),
-            _ => false,
-        }),
+        is_ambiguous: false,
         boundaries,
     };
+    // In a digest a part that does not say what it is is a message, with a first part of its own.
+    let parts_per_delimiter = if containers.has_digest { 2 } else { 1 };
     let mut sections = vec![0];
     for boundary in &shape.boundaries {
         // mail-parser takes `--boundary` for a delimiter anywhere in a line.
@@ -100,7 +99,7 @@ pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
         let mut last = None;
         let mut is_closed = false;
         for at in memmem::find_iter(content, &delimiter) {
-            spend(&mut budget.parts, 1, "parts")?;
+            spend(&mut budget.parts, parts_per_delimiter, "parts")?;
             let end = at + delimiter.len();
             shape.is_ambiguous |= is_closed;
             is_closed = content.get(end..).is_some_and(|rest| rest.starts_with(b"--"));
@@ -291,4 +290,4 @@ fn section_end(content: &[u8], start: usize, left: usize) -> Result<usize, Excee
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

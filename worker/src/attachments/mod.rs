@@ -7,6 +7,7 @@
 mod decode;
 mod guard;
 mod header;
+mod lost;
 mod names;
 mod parts;
 mod rules;

@@ -13,6 +13,7 @@ use proto::{Category, Unchecked};
 
 use super::guard::{self, Budget, Exceeded, Shape};
 use super::header::{self, Declared};
+use super::lost::Seen;
 use super::rules::Rules;
 use super::signatures::{self, PREFIX_BYTES};
 use super::{Found, decode};
@@ -80,6 +81,7 @@ impl Walk<'_> {
             return;
         };
         let mut is_ambiguous = shape.is_ambiguous;
+        let mut seen = Seen::default();
         let mut waiting = vec![(&message, depth)];
         while let Some((message, depth)) = waiting.pop() {
             let mut depths = vec![depth; message.parts.len()];
@@ -89,6 +91,7 @@ impl Walk<'_> {
                     self.over_limit("depth");
                 }
                 is_ambiguous |= self.part(content, part, depth, &shape);
+                seen.add(part);
                 match &part.body {
                     PartType::Multipart(children) => {
                         for child in children {
@@ -105,7 +108,7 @@ impl Walk<'_> {
                 }
             }
         }
-        if is_ambiguous {
+        if is_ambiguous || seen.has_lost_parts(content) {
             self.ambiguous(content);
         }
     }

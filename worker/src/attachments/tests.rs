@@ -284,6 +284,14 @@ proptest! {
     }
 
     #[test]
+    fn no_structure_hides_the_part_behind_it(pieces in proptest::collection::vec(guard::tests::piece(), 0..20)) {
+        let mut content = b"Content-Type: multipart/mixed; boundary=outer\r\n\r\n--outer\r\n".to_vec();
+        content.extend(pieces.concat());
+        content.extend(b"\r\n--outer\r\nContent-Disposition: attachment; filename=evil.exe\r\n\r\nx\r\n--outer--\r\n");
+        prop_assert!(categories(&content).contains(&Category::Banned), "{}", String::from_utf8_lossy(&content));
+    }
+
+    #[test]
     fn a_banned_part_is_found_whatever_stands_before_it(before in "[ -~\r\n]{0,60}") {
         prop_assume!(!before.contains("--"));
         let content = mail("Content-Disposition: attachment; filename=evil.exe", "x");

@@ -217,3 +217,13 @@ fn parts_without_an_empty_line_are_not_lost() {
          Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n--b--\r\n",
     );
 }
+
+#[test]
+fn a_part_behind_nested_messages_is_not_lost() {
+    // mail-parser closes one message per delimiter, and gives up at the end of the digest.
+    banned(
+        "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/digest; boundary=d\r\n\r\n\
+         --d\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ny\r\n\
+         --d--\r\n--o\r\nContent-Type: a/b; name=evil.exe\r\n\r\nx\r\n--o--\r\n",
+    );
+}
