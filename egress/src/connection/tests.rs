@@ -1,5 +1,7 @@
 //! The connection alone, as a load generator uses it, over a pipe or TCP on loopback.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -243,6 +245,105 @@ async fn large_content_and_many_replies_do_not_wait_for_each_other() {
             .await
             .unwrap();
         assert_eq!(sent.replies.len(), recipients);
+    };
+    tokio::join!(serve, load);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_hop_that_left_before_the_dot_is_noticed_without_it() {
+    for (last_words, refused) in [("", false), ("452 4.3.1 disk full\r\n", true)] {
+        let (client, mut server) = duplex(4_096);
+        let serve = async {
+            greeted(&mut server, "250 PIPELINING\r\n").await;
+            on(&mut server, "DATA\r\n", "250 m\r\n250 r\r\n354 go\r\n").await;
+            on(&mut server, "", last_words).await;
+            server.shutdown().await.unwrap();
+            let mut rest = String::new();
+            server.read_to_string(&mut rest).await.unwrap();
+            rest
+        };
+        let load = async {
+            let mut connection = open(client).await.unwrap();
+            let mut nobody = |_, _, _| {};
+            let recipients = [Position::new(0)];
+            connection
+                .offer(&envelope(1), &recipients, &[b"x"], false, soon(), &mut nobody)
+                .await
+                .unwrap_err()
+        };
+        let (rest, failure) = tokio::join!(serve, load);
+        assert_eq!(rest, "x\r\n");
+        assert_eq!(failure.stage(), Stage::Transfer);
+        assert_eq!(matches!(failure, Failure::Refused { .. }), refused, "{failure:?}");
+    }
+}
+
+/// Counts the writes that reach a stream.
+struct Counting(DuplexStream, Arc<AtomicUsize>);
+
+impl AsyncRead for Counting {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counting {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_mail_is_three_writes() {
+    let (client, mut server) = duplex(64 * 1_024);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let serve = async {
+        greeted(&mut server, "250-PIPELINING\r\n250 XFORWARD IDENT\r\n").await;
+        on(
+            &mut server,
+            "DATA\r\n",
+            "250 x\r\n250 m\r\n250 r\r\n250 r\r\n354 go\r\n",
+        )
+        .await;
+        on(&mut server, "\r\n.\r\n", "250 saved\r\n250 saved\r\n").await;
+    };
+    let load = async {
+        let stream = Counting(client, Arc::clone(&writes));
+        let timeouts = Timeouts::default();
+        let mut connection = Connection::greet(stream, Protocol::Lmtp, "load.example", &timeouts, soon())
+            .await
+            .unwrap();
+        let before = writes.load(Ordering::Relaxed);
+        connection
+            .send(&envelope(2), b"a\r\n.b\r\nc", soon())
+            .await
+            .unwrap();
+        assert_eq!(writes.load(Ordering::Relaxed) - before, 3);
     };
     tokio::join!(serve, load);
 }

@@ -208,14 +208,48 @@ async fn those_who_wait_hear_of_the_recovery() {
     let mail = mail(&["a@x"]);
     let verdict = pass(&mail);
     let told = Told::default();
-    let deliver = |_| {
-        bench
+    let deliver = async |_| {
+        let outcomes = bench
             .relay
             .deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET))
+            .await;
+        assert_eq!(codes(&outcomes), [250]);
+        Instant::now()
     };
-    let outcomes = join_all((0..50).map(deliver)).await;
-    assert!(outcomes.iter().all(|outcomes| codes(outcomes) == [250]));
+    let ends = join_all((0..50).map(deliver)).await;
     assert_eq!(first(&bench).connections(), 7);
+    // The first to get through is the one who found out; nobody sleeps on behind it.
+    let spread = *ends.iter().max().unwrap() - *ends.iter().min().unwrap();
+    assert!(spread < Duration::from_secs(1), "{spread:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_every_target_refused_is_answered_at_once() {
+    for refusal in [
+        Script {
+            mail: Say::Reply("451 4.3.1 no"),
+            ..Script::default()
+        },
+        Script {
+            mail: Say::ReplyAndClose("421 4.3.1 no"),
+            ..Script::default()
+        },
+        Script {
+            data: Say::Reply("451 4.3.1 no"),
+            ..Script::default()
+        },
+    ] {
+        let bench = Bench::new(Protocol::Smtp, vec![vec![refusal.clone()], vec![refusal]], |_| {});
+        let began = Instant::now();
+        let outcomes = bench.deliver(&mail(&["a@x"])).await;
+        assert!(
+            text(&outcomes, 0).starts_with("451 4.3.1 from MTA("),
+            "{}",
+            text(&outcomes, 0)
+        );
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert_eq!((bench.hops[0].connections(), bench.hops[1].connections()), (1, 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]
