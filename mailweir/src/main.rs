@@ -27,7 +27,7 @@ use tracing::Level;
 
 use cli::{Command, Invocation};
 use config::{Config, Environment, FILE_VARIABLE, Host, Log, Sources};
-use run::{EgressRole, IngressRole, Role, Standalone, WorkerRole};
+use run::{EgressRole, Inherited, IngressRole, Role, Standalone, WorkerRole};
 use signals::{Shutdown, Signals};
 
 /// The command line or the configuration is wrong.
@@ -76,17 +76,14 @@ fn main() -> ExitCode {
 /// Where the result goes to the screen, a line for every mail would hide it, unless somebody asks for that.
 fn log_of(command: Command, config: &Config) -> Log {
     let log = config.sections.log;
-    match command {
-        Command::Demo | Command::Load | Command::Sink | Command::TopologyShow | Command::TopologyApply
-            if !config.is_set("log.level") =>
-        {
-            Log {
-                level: Level::WARN,
-                ..log
-            }
-        }
-        _ => log,
-    }
+    let level = match command {
+        _ if config.is_set("log.level") => log.level,
+        Command::Demo | Command::Load | Command::Sink => Level::WARN,
+        // That there is no connection at first is no news there.
+        Command::TopologyShow | Command::TopologyApply => Level::ERROR,
+        _ => log.level,
+    };
+    Log { level, ..log }
 }
 
 /// Reads all layers; the process's environment is looked at here and nowhere else.
@@ -133,6 +130,7 @@ fn host() -> Host {
 }
 
 fn run(command: Command, config: Config) -> Result<ExitCode> {
+    let inherited = run::take_inherited().context("taking the sockets that were passed")?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if config.sections.node.threads > 0 {
         builder.worker_threads(config.sections.node.threads);
@@ -146,23 +144,28 @@ fn run(command: Command, config: Config) -> Result<ExitCode> {
                 .context("registering signals")?
                 .pass_on(shutdown.clone()),
         );
-        dispatch(command, config, shutdown).await
+        Box::pin(dispatch(command, config, inherited, shutdown)).await
     });
     // A second signal must not wait for whatever still blocks.
     runtime.shutdown_background();
     code
 }
 
-async fn dispatch(command: Command, config: Config, shutdown: Shutdown) -> Result<ExitCode> {
+async fn dispatch(
+    command: Command,
+    config: Config,
+    inherited: Vec<Inherited>,
+    shutdown: Shutdown,
+) -> Result<ExitCode> {
     let sections = config.sections;
     let mut registry = Registry::default();
     match command {
         Command::Standalone => {
-            let role = Standalone::bind(&sections, &mut registry).await?;
+            let role = Standalone::bind(&sections, inherited, &mut registry).await?;
             serve(role, registry, &sections, shutdown).await
         }
         Command::Ingress => {
-            let role = IngressRole::bind(&sections, &mut registry).await?;
+            let role = IngressRole::bind(&sections, inherited, &mut registry).await?;
             serve(role, registry, &sections, shutdown).await
         }
         Command::Worker => {
@@ -175,7 +178,7 @@ async fn dispatch(command: Command, config: Config, shutdown: Shutdown) -> Resul
         }
         Command::TopologyShow => run::topology_show(&sections).await,
         Command::TopologyApply => run::topology_apply(&sections).await,
-        Command::Demo => demo::command(sections, shutdown).await,
+        Command::Demo => Box::pin(demo::command(sections, shutdown)).await,
         Command::Load => load::command(sections.load, &shutdown).await,
         Command::Sink => sink::command(sections.sink, &sections.node, &shutdown).await,
         // Answered before there was a runtime.

@@ -47,7 +47,7 @@ pub(crate) async fn command(sections: Sections, shutdown: Shutdown) -> Result<Ex
             standalone(sections).await
         }
     };
-    match shutdown.drain.run_until_cancelled(demonstration).await {
+    match shutdown.drain.run_until_cancelled(Box::pin(demonstration)).await {
         Some(result) => result,
         None => Ok(ExitCode::FAILURE),
     }
@@ -62,7 +62,7 @@ async fn standalone(mut sections: Sections) -> Result<ExitCode> {
         protocol: Protocol::Smtp,
     }];
     find_clamd(&mut sections).await;
-    let role = Standalone::bind(&sections, &mut Registry::default()).await;
+    let role = Standalone::bind(&sections, Vec::new(), &mut Registry::default()).await;
     let role = role.context("starting the filter (--any-port takes free ports)")?;
     let filter: Endpoint = role.lmtp().pop().context("a bound filter")?.parse()?;
     output::result(format_args!(

@@ -16,8 +16,8 @@ use crate::pipeline::Queued;
 use crate::signals::Shutdown;
 
 use super::Role;
+use super::inherited::{Inherited, listeners};
 use super::queue::{connect, follow};
-use super::standalone::bind_all;
 
 /// Bound and ready to work.
 pub(crate) struct IngressRole {
@@ -31,8 +31,8 @@ impl IngressRole {
     ///
     /// # Errors
     /// When a listener cannot be bound, or the queue's settings cannot work.
-    pub(crate) async fn bind(sections: &Sections, registry: &mut Registry) -> Result<Self> {
-        let listeners = bind_all(&sections.ingress.listen).await?;
+    pub(crate) async fn bind(sections: &Sections, inherited: Vec<Inherited>, registry: &mut Registry) -> Result<Self> {
+        let listeners = listeners(inherited, &sections.ingress.listen).await?;
         let bus = connect(sections, Self::NAME, registry).await?;
         let pipeline = Arc::new(Queued(Client::new(&bus)));
         let metrics = ingress::Metrics::register(registry);

@@ -5,6 +5,7 @@
 
 mod egress;
 mod ingress;
+mod inherited;
 mod queue;
 mod standalone;
 mod topology;
@@ -28,6 +29,7 @@ use crate::signals::Shutdown;
 
 pub(crate) use egress::EgressRole;
 pub(crate) use ingress::IngressRole;
+pub(crate) use inherited::{Inherited, take as take_inherited};
 pub(crate) use standalone::Standalone;
 pub(crate) use topology::{apply as topology_apply, show as topology_show};
 pub(crate) use worker::WorkerRole;

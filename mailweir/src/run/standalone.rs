@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use egress::Relay;
 use ingress::{Listener, Server};
 use prometheus_client::registry::Registry;
@@ -14,6 +14,7 @@ use crate::pipeline::{Direct, Lanes, ScanBudget};
 use crate::signals::Shutdown;
 
 use super::Role;
+use super::inherited::{Inherited, listeners};
 
 /// Bound and ready to work.
 pub(crate) struct Standalone {
@@ -27,7 +28,7 @@ impl Standalone {
     ///
     /// # Errors
     /// When a listener cannot be bound.
-    pub(crate) async fn bind(sections: &Sections, registry: &mut Registry) -> Result<Self> {
+    pub(crate) async fn bind(sections: &Sections, inherited: Vec<Inherited>, registry: &mut Registry) -> Result<Self> {
         let scanner = Scanner::new(sections.scanner.clone(), worker::Metrics::register(registry));
         let relay = Relay::new(sections.relay.clone(), egress::Metrics::register(registry));
         let pipeline = Arc::new(Direct {
@@ -41,7 +42,7 @@ impl Standalone {
         Ok(Self {
             server,
             pipeline,
-            listeners: bind_all(&sections.ingress.listen).await?,
+            listeners: listeners(inherited, &sections.ingress.listen).await?,
         })
     }
 }
@@ -64,16 +65,4 @@ impl Role for Standalone {
             .await;
         self.pipeline.relay.shutdown().await;
     }
-}
-
-/// Binds all, or says which could not be.
-pub(super) async fn bind_all(endpoints: &[proto::Endpoint]) -> Result<Vec<Listener>> {
-    let mut listeners = Vec::with_capacity(endpoints.len());
-    for endpoint in endpoints {
-        let listener = Listener::bind(endpoint)
-            .await
-            .with_context(|| format!("listening on {endpoint}"))?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
 }

@@ -159,8 +159,7 @@ async fn accept(listener: &Bound, shared: &Arc<Shared>, sessions: &TaskTracker, 
 }
 
 async fn served(connection: Connection, drain: CancellationToken, force: CancellationToken) {
-    match force.run_until_cancelled(connection.run(drain)).await {
-        Some(Err(error)) => tracing::debug!(%error, "session broke"),
-        Some(Ok(())) | None => {}
+    if let Some(Err(error)) = force.run_until_cancelled(connection.run(drain)).await {
+        tracing::debug!(%error, "session broke");
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Store {
 struct Line<'a> {
     file: &'a str,
     bytes: usize,
-    digest: String,
+    blake3: String,
     sender: &'a str,
     params: &'a MailParams,
     recipients: Vec<To<'a>>,
@@ -80,7 +80,7 @@ impl Keeper for Store {
         let line = Line {
             file: &name,
             bytes: content.len(),
-            digest: hex(&Digest::of(content)),
+            blake3: hex(&Digest::of(content)),
             sender: envelope.sender().as_str(),
             params: envelope.params(),
             recipients: envelope.recipients().iter().map(To::of).collect(),

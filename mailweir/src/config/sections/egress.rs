@@ -91,11 +91,11 @@ pub(super) fn read(reader: &mut Reader) -> (Settings, usize) {
         "must not be 0",
     );
     keys.check(settings.breaker_failures > 0, "breaker_failures", "must not be 0");
-    settings.timeouts = read_timeouts(reader, timeouts);
+    settings.timeouts = read_timeouts(reader, &timeouts);
     (settings, slots)
 }
 
-fn read_timeouts(reader: &mut Reader, default: Timeouts) -> Timeouts {
+fn read_timeouts(reader: &mut Reader, default: &Timeouts) -> Timeouts {
     let mut keys = reader.section("egress.timeouts");
     Timeouts {
         connect: keys.get("connect", default.connect),
