@@ -345,6 +345,25 @@ proptest! {
     }
 }
 
+/// Deliveries run on a runtime with many threads.
+#[tokio::test]
+async fn a_delivery_can_move_between_threads() {
+    fn check(future: impl Future + Send) -> impl Future + Send {
+        future
+    }
+    let bench = Bench::smtp(Script::default());
+    let mail = mail(&["a@x"]);
+    let verdict = pass(&mail);
+    let deadline = within(Duration::ZERO);
+    check(
+        bench
+            .relay
+            .deliver(&mail, &verdict, &GrantAlways, &NoEarly, deadline),
+    )
+    .await;
+    check(bench.relay.shutdown()).await;
+}
+
 /// Nothing is ever delivered by these.
 fn withheld(disposition: Disposition, mail: &proto::Mail) -> Verdict {
     Verdict::uniform(&mail.envelope, Vec::new(), group(disposition))
