@@ -52,6 +52,11 @@ impl Clamd {
         socket(self.directory.path())
     }
 
+    /// The server process, whose use of CPU and memory can be asked for.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// kill -9: connections are refused afterwards.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use harness::client::Client;
+use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::machine::light;
 use harness::mails::TestMail;
 use harness::next_hop::NextHop;
@@ -122,8 +123,11 @@ async fn the_example_file_is_valid_and_no_section_takes_unknown_keys() {
 
 /// The names behind `# TYPE` of everything that runs in that mode, after a mail.
 async fn metrics(mode: Mode) -> BTreeSet<String> {
-    let hop = NextHop::smtp().await;
-    let system = System::build(mode, &hop.target()).start().await;
+    let (hop, clamd) = (NextHop::smtp().await, FakeClamd::start(Behaviour::Clean).await);
+    let system = System::build(mode, &hop.target())
+        .clamd(clamd.endpoint())
+        .start()
+        .await;
     Client::lmtp(&system.lmtp)
         .await
         .submit_expecting(&TestMail::new(), "250 *")

@@ -8,7 +8,7 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files above the ceiling and their lines. Lower the number when a file shrinks; do not add one.
-const LONG_FILES: [(&str, usize); 1] = [("proto/src/address.rs", 401)];
+const LONG_FILES: [(&str, usize); 0] = [];
 
 /// Functions above the ceiling and their lines. Lower the number when a function shrinks; do not add one.
 const LONG_FUNCTIONS: [(&str, usize); 0] = [];

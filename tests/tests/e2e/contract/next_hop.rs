@@ -187,6 +187,9 @@ async fn a_dropped_connection_is_opened_again(mode: Mode) {
     assert_eq!(hop.seen().mails.len(), 2);
 }
 
+/// Whoever sends this much notices a cut before the final dot is written: it does not fit into the kernel's buffers.
+const LARGER_THAN_SOCKET_BUFFERS: usize = 20_000_000;
+
 /// Bytes after which a connection is cut inside the content.
 const INSIDE_THE_CONTENT: Fault = Fault::CutAfter(50_000);
 
@@ -196,7 +199,7 @@ async fn content_that_was_cut_off_is_sent_again_whole(mode: Mode) {
     link.fail(INSIDE_THE_CONTENT, Fault::None);
     let system = System::build(mode, link.endpoint()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
-    let mail = TestMail::new().padded(200_000);
+    let mail = TestMail::new().padded(LARGER_THAN_SOCKET_BUFFERS);
     client.begin(&mail).await;
     client.send_raw(&dot_stuffed(&mail.content)).await;
     let is_data = |command: &&String| command.as_str() == "DATA";
@@ -218,7 +221,7 @@ async fn content_that_is_always_cut_off_is_transient(mode: Mode) {
         .await;
     let mut client = Client::lmtp(&system.lmtp).await;
     client
-        .submit_expecting(&TestMail::new().padded(200_000), "451 4.*")
+        .submit_expecting(&TestMail::new().padded(LARGER_THAN_SOCKET_BUFFERS), "451 4.*")
         .await;
     assert!(hop.seen().mails.is_empty(), "half a mail was ended with a dot");
     assert!(link.connections() < 100, "{} attempts", link.connections());
