@@ -27,7 +27,7 @@ use tracing::Level;
 
 use cli::{Command, Invocation};
 use config::{Config, Environment, FILE_VARIABLE, Host, Log, Sources};
-use run::{EgressRole, Inherited, IngressRole, Role, Standalone, WorkerRole};
+use run::{EgressRole, IngressRole, Inherited, Role, Standalone, WorkerRole};
 use signals::{Shutdown, Signals};
 
 /// The command line or the configuration is wrong.

@@ -31,7 +31,11 @@ impl IngressRole {
     ///
     /// # Errors
     /// When a listener cannot be bound, or the queue's settings cannot work.
-    pub(crate) async fn bind(sections: &Sections, inherited: Vec<Inherited>, registry: &mut Registry) -> Result<Self> {
+    pub(crate) async fn bind(
+        sections: &Sections,
+        inherited: Vec<Inherited>,
+        registry: &mut Registry,
+    ) -> Result<Self> {
         let listeners = listeners(inherited, &sections.ingress.listen).await?;
         let bus = connect(sections, Self::NAME, registry).await?;
         let pipeline = Arc::new(Queued(Client::new(&bus)));

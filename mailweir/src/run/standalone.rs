@@ -15,6 +15,7 @@ use crate::signals::Shutdown;
 
 use super::Role;
 use super::inherited::{Inherited, listeners};
+use super::worker::tell_scanners;
 
 /// Bound and ready to work.
 pub(crate) struct Standalone {
@@ -28,7 +29,11 @@ impl Standalone {
     ///
     /// # Errors
     /// When a listener cannot be bound.
-    pub(crate) async fn bind(sections: &Sections, inherited: Vec<Inherited>, registry: &mut Registry) -> Result<Self> {
+    pub(crate) async fn bind(
+        sections: &Sections,
+        inherited: Vec<Inherited>,
+        registry: &mut Registry,
+    ) -> Result<Self> {
         let scanner = Scanner::new(sections.scanner.clone(), worker::Metrics::register(registry));
         let relay = Relay::new(sections.relay.clone(), egress::Metrics::register(registry));
         let pipeline = Arc::new(Direct {
@@ -58,11 +63,12 @@ impl Role for Standalone {
     }
 
     async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
-        super::worker::tell_scanners(&self.pipeline.scanner).await;
         readiness.set(State::Ready);
-        self.server
-            .serve(self.listeners, shutdown.drain, shutdown.force)
-            .await;
+        // Nobody waits for a clamd that does not answer.
+        tokio::join!(
+            tell_scanners(&self.pipeline.scanner),
+            self.server.serve(self.listeners, shutdown.drain, shutdown.force)
+        );
         self.pipeline.relay.shutdown().await;
     }
 }

@@ -47,8 +47,7 @@ impl Role for WorkerRole {
     }
 
     async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
-        tell_scanners(&self.scanner).await;
-        let (scanner, budget) = (self.scanner, self.budget);
+        let (scanner, budget) = (self.scanner.clone(), self.budget);
         let serving = self.bus.serve_scan(self.slots, shutdown.drain, move |work| {
             let scanner = scanner.clone();
             async move {
@@ -61,10 +60,14 @@ impl Role for WorkerRole {
                 }
             }
         });
-        tokio::select! {
-            () = follow(self.bus.reachability(), &readiness, |_| {}) => {}
-            () = serving => {}
-        }
+        let working = async {
+            tokio::select! {
+                () = follow(self.bus.reachability(), &readiness, |_| {}) => {}
+                () = serving => {}
+            }
+        };
+        // Nobody waits for a clamd that does not answer.
+        tokio::join!(tell_scanners(&self.scanner), working);
         self.bus.shutdown().await;
     }
 }
