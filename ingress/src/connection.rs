@@ -284,7 +284,6 @@ where
             }
             Event::Answered(tally) => {
                 self.pace = None;
-                self.idle_since.0 = Instant::now();
                 if let Some(transaction) = self.transaction.take() {
                     transaction.log_answered(&self.peer, &tally, metrics);
                 }

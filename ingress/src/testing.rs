@@ -2,10 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::{Deadline, Early, Mail, Outcomes, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::Pipeline;
 
@@ -66,13 +68,26 @@ pub(crate) fn accepted(mail: &Mail) -> Outcomes {
 pub(crate) struct Client<S> {
     stream: S,
     unread: Vec<u8>,
+    patience: Duration,
 }
+
+/// Longer than anything that the server waits for; over at once where time is paused.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
             unread: Vec::new(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// For tests in real time.
+    pub(crate) fn impatient(self) -> Self {
+        Self {
+            patience: Duration::from_secs(30),
+            ..self
         }
     }
 
@@ -91,7 +106,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 let line: Vec<u8> = self.unread.drain(..end + 2).take(end).collect();
                 return Some(String::from_utf8(line).unwrap());
             }
-            if self.stream.read_buf(&mut self.unread).await.unwrap() == 0 {
+            let read = timeout(self.patience, self.stream.read_buf(&mut self.unread)).await;
+            if read.expect("something comes in time").unwrap() == 0 {
                 assert!(self.unread.is_empty(), "the last line is whole");
                 return None;
             }

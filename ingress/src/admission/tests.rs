@@ -97,5 +97,6 @@ async fn a_drain_ends_with_the_last_transaction() {
         }
         drop(permit);
     }
-    drained.await;
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), drained).await;
+    ended.expect("nothing is left");
 }
