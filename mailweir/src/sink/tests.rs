@@ -1,17 +1,21 @@
 //! Conversations with the sink over real sockets, in the words of a client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::Endpoint;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::SinkServer;
 use super::store::{Keeper, Store};
 use super::totals::{Counted, Totals};
 use crate::config::Config;
 use crate::signals::Shutdown;
+
+const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Running {
     address: String,
@@ -78,8 +82,9 @@ async fn in_two(running: &Running, head: &str, tail: &str) -> Vec<String> {
         );
     }
     stream.write_all(tail.as_bytes()).await.unwrap();
-    stream.read_to_end(&mut heard).await.unwrap();
+    let ended = timeout(DEADLINE, stream.read_to_end(&mut heard)).await;
     let heard = String::from_utf8(heard).unwrap();
+    assert!(ended.is_ok(), "the sink does not close:\n{heard}");
     let lines = heard
         .lines()
         .filter(|line| !line.starts_with("250-") && !line.starts_with("250 XFORWARD"));
@@ -122,6 +127,13 @@ async fn a_refused_recipient_gets_550_in_its_place_and_the_others_the_mail() {
         (running.counted().recipients, running.counted().refused_recipients),
         (2, 2)
     );
+}
+
+#[tokio::test]
+async fn a_refused_recipient_out_of_order_is_out_of_order() {
+    let running = start(&[("sink.refuse_rcpt", "*")], None).await;
+    let heard = running.talk("LHLO x\r\nRCPT TO:<c@d>\r\nQUIT\r\n").await;
+    assert_eq!(codes(&heard), ["503", "221"], "{heard:#?}");
 }
 
 #[tokio::test]
