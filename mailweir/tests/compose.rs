@@ -4,6 +4,12 @@
 //! Only what cannot be the same on a bare machine is replaced: names of other services, fixed ports. The file is read by
 //! lines, as far as it has the form that ours has; a test says so when it no longer has.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what cannot be set up has nobody to tell but the test, which it fails at once"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};

@@ -108,8 +108,7 @@ async fn bind_admin(
 }
 
 async fn work<R: Role>(role: R, readiness: Readiness, drain_max: Duration, shutdown: &Shutdown) -> ExitCode {
-    let serving = role.serve(shutdown.clone(), readiness.clone());
-    tokio::pin!(serving);
+    let mut serving = Box::pin(role.serve(shutdown.clone(), readiness.clone()));
     tokio::select! {
         () = &mut serving => return ended(shutdown),
         () = shutdown.drain.cancelled() => {}
