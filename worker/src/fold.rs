@@ -113,7 +113,10 @@ fn reply(judged: &Judged, tx: Option<TxId>) -> Option<Reply> {
     }
 }
 
-/// One line per marked category, the worst on top, then who scanned.
+/// The fields that speak for us. Whoever else wrote them could make an unscanned mail look scanned.
+const OURS: [&str; 2] = ["X-Amavis-Alert", "X-Virus-Scanned"];
+
+/// One line per marked category, the worst on top, then who scanned; such lines of somebody else are taken out.
 fn edits(judged: &[Judged], scanned_by: Option<&str>) -> Vec<HeaderEdit> {
     let prepend = |name: &str, value: String| HeaderEdit::Prepend {
         name: name.into(),
@@ -131,6 +134,7 @@ fn edits(judged: &[Judged], scanned_by: Option<&str>) -> Vec<HeaderEdit> {
     if let Some(who) = scanned_by {
         edits.push(prepend("X-Virus-Scanned", who.into()));
     }
+    edits.extend(OURS.map(|name| HeaderEdit::Strip { name: name.into() }));
     edits
 }
 

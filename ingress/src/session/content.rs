@@ -21,10 +21,15 @@ const ROOM_BYTES_MIN: usize = 64;
 /// The sizes a buffer takes on its way to the limit.
 const STEPS_BYTES: [usize; 2] = [64 * 1024, 1024 * 1024];
 
+/// What is reserved where no SIZE= was given: more than most mails have. To reserve the largest mail each time would let
+/// in some twenty at once; so such a content grows its reservation as it comes, and gets 452 behind its dot when there
+/// is no room. A client that wants to hear it at MAIL says SIZE=.
+const UNANNOUNCED_BYTES: u64 = 1024 * 1024;
+
 /// The bytes to reserve for a content whose client announced `size`.
 pub(super) fn reserved_bytes(size: Option<u64>, size_bytes_max: u64) -> u64 {
     let likely = size.map(|size| size.saturating_add(size / ESTIMATE_PART + 1024));
-    likely.unwrap_or(size_bytes_max).min(size_bytes_max)
+    likely.unwrap_or(UNANNOUNCED_BYTES).min(size_bytes_max)
 }
 
 /// A content in the making, and the envelope that it belongs to.
@@ -115,10 +120,9 @@ impl Content {
         let size = match self.open.params.size {
             // The announcement was wrong: little more than needed, since others may need the room.
             Some(_) => first.max(length + length / 4),
-            // Reserved in full at MAIL.
             None => {
                 let step = STEPS_BYTES.into_iter().find(|step| length < *step);
-                step.unwrap_or(self.size_bytes_max)
+                step.unwrap_or((length + 1).next_power_of_two())
             }
         };
         size.min(self.size_bytes_max)

@@ -72,10 +72,10 @@ async fn scan(content: &[u8], clamd: Option<clamd::Settings>) -> (Verdict, Group
 
 fn headers(group: &Group) -> Vec<String> {
     let line = |edit: &proto::HeaderEdit| match edit {
-        proto::HeaderEdit::Prepend { name, value } => format!("{name}: {value}"),
-        proto::HeaderEdit::Strip { name } => panic!("strips {name}"),
+        proto::HeaderEdit::Prepend { name, value } => Some(format!("{name}: {value}")),
+        proto::HeaderEdit::Strip { .. } => None,
     };
-    group.edits.iter().map(line).collect()
+    group.edits.iter().filter_map(line).collect()
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn without_clamd_nobody_claims_to_have_scanned() {
     let (verdict, group) = scan(PLAIN, None).await;
     assert_eq!(verdict.category(), Category::Clean);
     assert_eq!(group.disposition, Disposition::Pass);
-    assert!(group.edits.is_empty());
+    assert!(headers(&group).is_empty());
     let (_, group) = scan(BANNED, None).await;
     assert_eq!(
         group.final_reply().to_string(),
