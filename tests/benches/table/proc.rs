@@ -1,0 +1,102 @@
+//! What a process has used, read from `/proc`: CPU time with its children, and peak memory.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+/// A role's processes; amavisd has one per child.
+#[derive(Clone, Debug)]
+pub(crate) struct Role {
+    pub(crate) name: &'static str,
+    pub(crate) pid: u32,
+}
+
+/// CPU seconds, user and system, of the process and every descendant, dead ones that were waited for included.
+pub(crate) fn cpu_seconds(role: &Role) -> Result<f64> {
+    let ticks = family(role.pid)?
+        .into_iter()
+        .map(|pid| cpu_ticks(pid).unwrap_or(0))
+        .sum::<u64>();
+    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Peak resident memory of the process and its descendants since [`forget_peak`], in MiB.
+pub(crate) fn peak_mib(role: &Role) -> Result<f64> {
+    Ok(family(role.pid)?
+        .into_iter()
+        .map(|pid| status_kib(pid, "VmHWM:").unwrap_or(0))
+        .sum::<u64>() as f64
+        / 1024.0)
+}
+
+/// Resident memory now, in MiB.
+pub(crate) fn resident_mib(role: &Role) -> Result<f64> {
+    Ok(family(role.pid)?
+        .into_iter()
+        .map(|pid| status_kib(pid, "VmRSS:").unwrap_or(0))
+        .sum::<u64>() as f64
+        / 1024.0)
+}
+
+/// Starts the measurement of peak memory anew.
+pub(crate) fn forget_peak(role: &Role) -> Result<()> {
+    for pid in family(role.pid)? {
+        // A child that has just ended has no peak to forget.
+        drop(fs::write(format!("/proc/{pid}/clear_refs"), "5"));
+    }
+    Ok(())
+}
+
+fn family(root: u32) -> Result<Vec<u32>> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").context("reading /proc")? {
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        if let Some(parent) = stat_field(pid, 1) {
+            parents.push((pid, parent));
+        }
+    }
+    let mut members = vec![root];
+    let mut at = 0;
+    while let Some(&parent) = members.get(at) {
+        members.extend(
+            parents
+                .iter()
+                .filter(|(_, of)| *of == u64::from(parent))
+                .map(|(pid, _)| *pid),
+        );
+        at += 1;
+    }
+    Ok(members)
+}
+
+/// utime, stime, and those of the children that were waited for.
+fn cpu_ticks(pid: u32) -> Option<u64> {
+    [11, 12, 13, 14]
+        .into_iter()
+        .map(|field| stat_field(pid, field))
+        .sum()
+}
+
+/// A field of `/proc/PID/stat`, counted from the state, which follows the name in parentheses.
+fn stat_field(pid: u32, field: usize) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(field)?.parse().ok()
+}
+
+fn status_kib(pid: u32, key: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(key))?
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .ok()
+}

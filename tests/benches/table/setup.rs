@@ -1,0 +1,169 @@
+//! What is measured: one system at a time between the load generator and the sink.
+
+use std::path::Path;
+
+use harness::clamd::Clamd;
+use harness::nats::Nats;
+use harness::node::Node;
+use tempfile::TempDir;
+
+use crate::amavis::Amavis;
+use crate::proc::Role;
+
+/// Who stands between load generator and sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    Direct,
+    Standalone,
+    Distributed,
+    Amavis,
+}
+
+impl System {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Standalone => "standalone",
+            Self::Distributed => "distributed",
+            Self::Amavis => "amavisd-new",
+        }
+    }
+}
+
+/// What is asked of each mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checks {
+    None,
+    ClamdAndAttachments,
+}
+
+impl Checks {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClamdAndAttachments => "clamd + attachments",
+        }
+    }
+}
+
+/// Everything that runs for one system; it ends when this is dropped.
+pub(crate) struct Running {
+    /// Where the load goes.
+    pub(crate) entry: String,
+    /// The processes whose use is accounted.
+    pub(crate) roles: Vec<Role>,
+    _nodes: Vec<Node>,
+    _amavis: Option<Amavis>,
+    _nats: Option<Nats>,
+    _clamd: Option<Clamd>,
+    _directory: TempDir,
+}
+
+impl Running {
+    pub(crate) async fn start(system: System, checks: Checks) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir()
+            .expect("make directory");
+        let clamd = match checks {
+            Checks::None => None,
+            Checks::ClamdAndAttachments => Some(Clamd::start().await),
+        };
+        let mut running = Self {
+            entry: String::new(),
+            roles: Vec::new(),
+            _nodes: Vec::new(),
+            _amavis: None,
+            _nats: None,
+            _clamd: clamd,
+            _directory: directory,
+        };
+        running.launch(system, checks).await;
+        running
+    }
+
+    async fn launch(&mut self, system: System, checks: Checks) {
+        let directory = self._directory.path().to_owned();
+        open_to_all(&directory);
+        let socket = directory.join("sink.sock");
+        let next_hop = format!("unix:{}", socket.display());
+        self.node("sink", &["--listen", &next_hop], &directory).await;
+        open_to_all(&socket);
+        let clamd = self._clamd.as_ref().map(Clamd::unix);
+        let scan = scan_flags(checks, clamd.as_deref());
+        match system {
+            System::Direct => self.entry = next_hop,
+            System::Standalone => {
+                let args = [&["--listen", "127.0.0.1:0", "--next-hop", &next_hop][..], &scan].concat();
+                self.entry = self.node("standalone", &args, &directory).await;
+            }
+            System::Distributed => {
+                let nats = Nats::start().await;
+                let url = nats.url();
+                self.roles.push(Role {
+                    name: "nats-server",
+                    pid: nats.process().id(),
+                });
+                self._nats = Some(nats);
+                self.entry = self
+                    .node(
+                        "ingress",
+                        &["--nats", &url, "--listen", "127.0.0.1:0"],
+                        &directory,
+                    )
+                    .await;
+                self.node("egress", &["--nats", &url, "--next-hop", &next_hop], &directory)
+                    .await;
+                self.node("worker", &[&["--nats", &url][..], &scan].concat(), &directory)
+                    .await;
+            }
+            System::Amavis => {
+                let clamd = clamd.as_deref().map(|clamd| clamd.trim_start_matches("unix:"));
+                let amavis = Amavis::start(&socket.display().to_string(), clamd).await;
+                self.entry = amavis.port.endpoint();
+                self.roles.push(Role {
+                    name: "amavisd",
+                    pid: amavis.process.id(),
+                });
+                self._amavis = Some(amavis);
+            }
+        }
+        if let Some(clamd) = &self._clamd {
+            self.roles.push(Role {
+                name: "clamd",
+                pid: clamd.process().id(),
+            });
+        }
+    }
+
+    /// Starts a role and returns where it listens, when it does.
+    async fn node(&mut self, role: &'static str, args: &[&str], directory: &Path) -> String {
+        let args: Vec<String> = [&[role], args].concat().into_iter().map(str::to_owned).collect();
+        let node = Node::start(role, &args, directory).await;
+        let listens = matches!(role, "standalone" | "ingress");
+        let endpoint = if listens {
+            node.endpoint("lmtp")
+        } else {
+            String::new()
+        };
+        self.roles.push(Role {
+            name: role,
+            pid: node.process.id(),
+        });
+        self._nodes.push(node);
+        endpoint
+    }
+}
+
+fn scan_flags(checks: Checks, clamd: Option<&str>) -> Vec<&str> {
+    match (checks, clamd) {
+        (Checks::ClamdAndAttachments, Some(clamd)) => vec!["--clamd", clamd],
+        (Checks::ClamdAndAttachments | Checks::None, _) => vec!["--set", "attachments.enabled=false"],
+    }
+}
+
+/// amavisd runs as a user of its own and must reach the sink's socket.
+fn open_to_all(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("chmod");
+}
