@@ -1,8 +1,8 @@
 //! Admission: whether one more mail may come, decided at MAIL, before its content travels.
 //!
-//! Bytes are counted by what the client announced, and by the limit where it announced nothing, so that what was
-//! admitted always fits. A permit is the right to hold that much; whoever drops it gives it back. Counting only:
-//! what the queue or the scanners have to say comes in through a [`crate::Gate`].
+//! Bytes are counted by what the client announced, so that what was admitted fits; where it announced nothing, a little,
+//! and more as the content comes. A permit is the right to hold that much; whoever drops it gives it back. Counting
+//! only: what the queue or the scanners have to say comes in through a [`crate::Gate`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
