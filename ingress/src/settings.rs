@@ -68,8 +68,8 @@ pub struct Settings {
     pub reply_deadline: Duration,
     /// What the pipeline gets beyond its deadline to say so itself. Default 5 s.
     pub reply_grace: Duration,
-    /// Content in memory, counted at MAIL by SIZE=; without one as 1 MiB, and more as it comes. Never taken for less
-    /// than one largest mail. Default 1 GiB.
+    /// Content in memory, counted at MAIL by SIZE=; without one as 1 MiB, and once it outgrows that
+    /// as [`Self::size_bytes_max`]. Never taken for less than one largest mail. Default 1 GiB.
     pub in_flight_bytes_max: u64,
     /// Transactions between MAIL and their last reply. Default 1 000.
     pub transactions_max: usize,

@@ -22,8 +22,8 @@ const ROOM_BYTES_MIN: usize = 64;
 const STEPS_BYTES: [usize; 2] = [64 * 1024, 1024 * 1024];
 
 /// What is reserved where no SIZE= was given: more than most mails have. To reserve the largest mail each time would let
-/// in some twenty at once; so such a content grows its reservation as it comes, and gets 452 behind its dot when there
-/// is no room. A client that wants to hear it at MAIL says SIZE=.
+/// in some twenty at once; so a content that outgrows this reserves the largest then, and gets 452 behind its dot when
+/// there is no room. A client that wants to hear it at MAIL says SIZE=.
 const UNANNOUNCED_BYTES: u64 = 1024 * 1024;
 
 /// The bytes to reserve for a content whose client announced `size`.
@@ -122,7 +122,8 @@ impl Content {
             Some(_) => first.max(length + length / 4),
             None => {
                 let step = STEPS_BYTES.into_iter().find(|step| length < *step);
-                step.unwrap_or((length + 1).next_power_of_two())
+                // One copy of a megabyte at most; what is reserved but not written takes no memory.
+                step.unwrap_or(self.size_bytes_max)
             }
         };
         size.min(self.size_bytes_max)
