@@ -24,11 +24,7 @@ pub(crate) struct Skew {
 impl Skew {
     /// Nothing known yet; the stream keeps nothing longer than `max_age`.
     pub(crate) fn new(max_age: Duration) -> Self {
-        Self {
-            estimate: 0,
-            samples: VecDeque::with_capacity(SAMPLES),
-            oldest: millis(max_age),
-        }
+        Self { estimate: 0, samples: VecDeque::with_capacity(SAMPLES), oldest: millis(max_age) }
     }
 
     /// Learns from a message of `apparent` age in milliseconds, and returns its true age as far as that is known.
@@ -54,10 +50,7 @@ impl Skew {
 /// What remains of `remaining_ms` for a message of that age; `None` when nothing does. No deadline is longer than
 /// the stream keeps a message.
 pub(crate) fn remaining(remaining_ms: u64, age: Duration, max_age: Duration) -> Option<Duration> {
-    Duration::from_millis(remaining_ms)
-        .min(max_age)
-        .checked_sub(age)
-        .filter(|left| !left.is_zero())
+    Duration::from_millis(remaining_ms).min(max_age).checked_sub(age).filter(|left| !left.is_zero())
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -76,10 +69,8 @@ mod tests {
 
     fn check(samples: &[(i64, bool)], expected_ms: &[u64]) {
         let mut skew = skew();
-        let ages: Vec<_> = samples
-            .iter()
-            .map(|&(apparent, fresh)| skew.age(apparent, fresh).as_millis() as u64)
-            .collect();
+        let ages: Vec<_> =
+            samples.iter().map(|&(apparent, fresh)| skew.age(apparent, fresh).as_millis() as u64).collect();
         assert_eq!(ages, expected_ms, "{samples:?}");
     }
 
@@ -99,11 +90,7 @@ mod tests {
     fn a_clock_an_hour_behind_does_not_keep_a_job_for_ever() {
         check(&[(-HOUR, true), (-HOUR + 250_000, false)], &[0, 250_000]);
         check(
-            &[
-                (-HOUR + 100_000, false),
-                (-HOUR + 50_000, false),
-                (-HOUR + 250_000, false),
-            ],
+            &[(-HOUR + 100_000, false), (-HOUR + 50_000, false), (-HOUR + 250_000, false)],
             &[0, 0, 200_000],
         );
     }

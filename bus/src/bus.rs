@@ -67,9 +67,7 @@ impl Bus {
             Names::new(&settings.prefix).ok_or_else(|| ConnectError::Prefix(settings.prefix.clone()))?;
         let control = Link::open(&settings, &format!("{client_name} control"), &metrics).await?;
         let bulk = Link::open(&settings, &format!("{client_name} bulk"), &metrics).await?;
-        let (reachability, _) = watch::channel(Reachability::Unreachable {
-            why: "not connected yet".into(),
-        });
+        let (reachability, _) = watch::channel(Reachability::Unreachable { why: "not connected yet".into() });
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             publishing: Arc::new(Semaphore::new(kib(settings.publish_bytes_max))),
@@ -85,10 +83,7 @@ impl Bus {
             tasks: TaskTracker::new(),
         });
         inner.tasks.spawn(monitor::watch(inner.clone()));
-        Ok(Self {
-            inner,
-            _end: Arc::new(stop.drop_guard()),
-        })
+        Ok(Self { inner, _end: Arc::new(stop.drop_guard()) })
     }
 
     /// Whether the queue can be used, as it changes.
@@ -135,38 +130,23 @@ impl Bus {
     async fn connected(&self) -> Result<(), TopologyError> {
         let link = &self.inner.control;
         let until = tokio::time::Instant::now() + self.inner.settings.request_timeout;
-        if link.ready_by(until).await {
-            Ok(())
-        } else {
-            Err(TopologyError::Disconnected(link.why()))
-        }
+        if link.ready_by(until).await { Ok(()) } else { Err(TopologyError::Disconnected(link.why())) }
     }
 }
 
 /// Permits for `bytes`: one per KiB, at least one.
 pub(crate) fn kib(bytes: usize) -> usize {
-    bytes
-        .div_ceil(1_024)
-        .clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize))
+    bytes.div_ceil(1_024).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize))
 }
 
 fn check(settings: &Settings) -> Result<(), ConnectError> {
     let rules = [
         ((1..=5).contains(&settings.replicas), "replicas must be 1 to 5"),
-        (
-            settings.queue_messages_max > 0,
-            "queue_messages_max must not be 0",
-        ),
+        (settings.queue_messages_max > 0, "queue_messages_max must not be 0"),
         (settings.body_messages_max > 0, "body_messages_max must not be 0"),
-        (
-            settings.ack_wait >= Duration::from_millis(100),
-            "ack_wait must be at least 100 ms",
-        ),
+        (settings.ack_wait >= Duration::from_millis(100), "ack_wait must be at least 100 ms"),
         (settings.chunk_bytes >= 1_024, "chunk_bytes must be at least 1024"),
-        (
-            settings.janitor_age <= settings.max_age,
-            "janitor_age must not be above max_age",
-        ),
+        (settings.janitor_age <= settings.max_age, "janitor_age must not be above max_age"),
         (settings.poison_deliveries > 0, "poison_deliveries must not be 0"),
     ];
     match rules.into_iter().find(|(holds, _)| !holds) {

@@ -68,10 +68,7 @@ impl Client {
                 () = measure(&inner, &listening.fill) => {}
             }
         });
-        Self {
-            bus: bus.clone(),
-            inbox,
-        }
+        Self { bus: bus.clone(), inbox }
     }
 
     /// How full the queue is, as it changes.
@@ -121,14 +118,8 @@ impl Client {
         let now = Instant::now();
         let until = Instant::from_std(deadline.at()).min(now + inner.settings.publish_timeout);
         let busy = || NotAsked::Reply(Reply::enhanced(451, 4, 5, "mail queue is busy, try again later"));
-        let away = || {
-            NotAsked::Reply(Reply::enhanced(
-                451,
-                4,
-                1,
-                "mail queue cannot be reached, try again later",
-            ))
-        };
+        let away =
+            || NotAsked::Reply(Reply::enhanced(451, 4, 1, "mail queue cannot be reached, try again later"));
         let mut reachability = inner.reachability.subscribe();
         let usable = reachability.wait_for(Reachability::is_reachable);
         if !matches!(timeout_at(until, usable).await, Ok(Ok(_))) {
@@ -142,16 +133,8 @@ impl Client {
         let Ok(Ok(_share)) = timeout_at(until, share).await else {
             return Err(busy());
         };
-        let server_max = inner
-            .control
-            .client
-            .max_payload()
-            .min(inner.bulk.client.max_payload());
-        let sizes = Sizes::new(
-            inner.settings.inline_bytes_max,
-            inner.settings.chunk_bytes,
-            server_max,
-        );
+        let server_max = inner.control.client.max_payload().min(inner.bulk.client.max_payload());
+        let sizes = Sizes::new(inner.settings.inline_bytes_max, inner.settings.chunk_bytes, server_max);
         let mut job = Job {
             tx: mail.tx,
             key: mail.key,
@@ -163,17 +146,10 @@ impl Client {
             remaining_ms: 0,
             attempt: 0,
         };
-        let header_bytes = encode(&job, b"")
-            .map_err(|error| unwritable(mail, &error.to_string()))?
-            .len();
+        let header_bytes = encode(&job, b"").map_err(|error| unwritable(mail, &error.to_string()))?.len();
         if header_bytes > sizes.payload.saturating_sub(HEADER_BYTES) / 2 {
             // Half, since a verdict carries it again with edits of its own.
-            return Err(NotAsked::Reply(Reply::enhanced(
-                452,
-                5,
-                3,
-                "envelope too large for the mail queue",
-            )));
+            return Err(NotAsked::Reply(Reply::enhanced(452, 5, 3, "envelope too large for the mail queue")));
         }
         let has_chunks = header_bytes + mail.content.len() > sizes.inline;
         if has_chunks {
@@ -201,12 +177,7 @@ impl Client {
         let inner = &*self.bus.inner;
         let count = mail.content.len().div_ceil(sizes.chunk) as u64;
         if count > inner.settings.body_messages_max || mail.content.len() > inner.settings.content_bytes_max {
-            return Err(NotAsked::Reply(Reply::enhanced(
-                552,
-                3,
-                4,
-                "message too large for the mail queue",
-            )));
+            return Err(NotAsked::Reply(Reply::enhanced(552, 3, 4, "message too large for the mail queue")));
         }
         match content::put_chunks(inner, mail, sizes.chunk, until).await {
             Ok(chunks) => Ok(chunks),
@@ -242,9 +213,7 @@ impl Client {
             job.remaining_ms = remaining_ms(deadline);
             encode(&job, inline)
         };
-        publish(inner, &inner.control, &address, until, payload)
-            .await
-            .map(drop)
+        publish(inner, &inner.control, &address, until, payload).await.map(drop)
     }
 }
 
@@ -267,9 +236,7 @@ async fn share(
 ) -> Result<tokio::sync::OwnedSemaphorePermit, tokio::sync::AcquireError> {
     let permits = kib(bytes).min(kib(inner.settings.publish_bytes_max));
     let publishing: Arc<Semaphore> = inner.publishing.clone();
-    publishing
-        .acquire_many_owned(u32::try_from(permits).unwrap_or(u32::MAX))
-        .await
+    publishing.acquire_many_owned(u32::try_from(permits).unwrap_or(u32::MAX)).await
 }
 
 fn too_late() -> Reply {
@@ -328,12 +295,7 @@ async fn answer(inner: &Inner, inbox: &Inbox, message: Message) {
         Answer::Late => LATE,
         Answer::Unknown => UNKNOWN,
     };
-    if let Err(error) = inner
-        .control
-        .client
-        .publish(reply_to, Bytes::from_static(word))
-        .await
-    {
+    if let Err(error) = inner.control.client.publish(reply_to, Bytes::from_static(word)).await {
         tracing::debug!(%error, "a notice was not answered");
     }
 }

@@ -66,11 +66,7 @@ impl Sizes {
         let payload = server_max_payload.min(MESSAGE_BYTES_MAX);
         let inline = inline_bytes_max.min(payload.saturating_sub(HEADER_BYTES));
         let chunk = chunk_bytes.min(payload.saturating_sub(CHUNK_HEADER_BYTES)).max(1);
-        Self {
-            payload,
-            inline,
-            chunk,
-        }
+        Self { payload, inline, chunk }
     }
 }
 
@@ -91,10 +87,7 @@ pub(crate) async fn put_chunks(
             when_full: WhenFull::Refuse,
         };
         let ack = publish(inner, &inner.bulk, &address, until, || Ok(part.clone())).await?;
-        Ok(Chunk {
-            sequence: ack.sequence,
-            bytes: u32::try_from(part.len()).unwrap_or(u32::MAX),
-        })
+        Ok(Chunk { sequence: ack.sequence, bytes: u32::try_from(part.len()).unwrap_or(u32::MAX) })
     };
     let count = mail.content.len().div_ceil(chunk_bytes);
     let parts = (0..count).map(|index| {
@@ -113,31 +106,21 @@ pub(crate) async fn get_chunks(inner: &Inner, job: &Job, chunks: &[Chunk]) -> Re
     let share = Arc::clone(&inner.chunked)
         .acquire_many_owned(permits)
         .await
-        .map_err(|_| ContentError::Unavailable {
-            what: "chunks".into(),
-            why: "stopping".into(),
-        })?;
+        .map_err(|_| ContentError::Unavailable { what: "chunks".into(), why: "stopping".into() })?;
     let mut content = BytesMut::with_capacity(bytes);
     let gets = chunks.iter().copied().map(|chunk| async move {
-        get(inner, &inner.names.body, chunk.sequence)
-            .await
-            .map(|part| (chunk, part))
+        get(inner, &inner.names.body, chunk.sequence).await.map(|part| (chunk, part))
     });
     let mut parts = stream::iter(gets).buffered(WINDOW);
     while let Some((chunk, part)) = parts.try_next().await? {
         if part.len() != chunk.bytes as usize {
-            return Err(ContentError::Corrupt(
-                "a chunk has another length than its job says",
-            ));
+            return Err(ContentError::Corrupt("a chunk has another length than its job says"));
         }
         content.extend_from_slice(&part);
     }
     drop(parts);
     let content = verified(job, content.freeze()).await?;
-    Ok(Held {
-        content,
-        _share: Some(share),
-    })
+    Ok(Held { content, _share: Some(share) })
 }
 
 /// Whether a list of chunks can be true, before anything is allocated for it.
@@ -145,9 +128,7 @@ fn plausible(job: &Job, chunks: &[Chunk], content_bytes_max: usize) -> Result<us
     let listed: u64 = chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum();
     let bytes = usize::try_from(job.bytes).unwrap_or(usize::MAX);
     if bytes > content_bytes_max {
-        return Err(ContentError::Corrupt(
-            "the content is larger than content_bytes_max",
-        ));
+        return Err(ContentError::Corrupt("the content is larger than content_bytes_max"));
     }
     if listed != job.bytes || chunks.iter().any(|chunk| chunk.bytes == 0) {
         return Err(ContentError::Corrupt("the chunks do not add up to the content"));
@@ -164,16 +145,12 @@ pub(crate) async fn verified(job: &Job, content: Bytes) -> Result<Bytes, Content
         is_as_told(&content)
     } else {
         let content = content.clone();
-        tokio::task::spawn_blocking(move || is_as_told(&content))
-            .await
-            .unwrap_or(false)
+        tokio::task::spawn_blocking(move || is_as_told(&content)).await.unwrap_or(false)
     };
     if matches {
         Ok(content)
     } else {
-        Err(ContentError::Corrupt(
-            "length or digest differ from what the job says",
-        ))
+        Err(ContentError::Corrupt("length or digest differ from what the job says"))
     }
 }
 
@@ -183,11 +160,8 @@ pub(crate) async fn get(inner: &Inner, stream_name: &str, sequence: u64) -> Resu
     let unavailable = |why: String| ContentError::Unavailable { what: what(), why };
     let link = &inner.bulk;
     let read = async {
-        let stream = link
-            .js
-            .get_stream_no_info(stream_name)
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
+        let stream =
+            link.js.get_stream_no_info(stream_name).await.map_err(|error| unavailable(error.to_string()))?;
         match stream.direct_get(sequence).await {
             Ok(message) => return Ok(message.payload),
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => {}
@@ -206,25 +180,19 @@ pub(crate) async fn get(inner: &Inner, stream_name: &str, sequence: u64) -> Resu
     if !link.is_connected() {
         return Err(unavailable(link.why()));
     }
-    link.while_connected(read)
-        .await
-        .unwrap_or_else(|| Err(unavailable("disconnected".into())))
+    link.while_connected(read).await.unwrap_or_else(|| Err(unavailable("disconnected".into())))
 }
 
 fn is_missing(error: &RawMessageError) -> bool {
     let told = |error: &async_nats::jetstream::Error| {
-        matches!(
-            error.error_code(),
-            ErrorCode::NO_MESSAGE_FOUND | ErrorCode::STREAM_NOT_FOUND
-        )
+        matches!(error.error_code(), ErrorCode::NO_MESSAGE_FOUND | ErrorCode::STREAM_NOT_FOUND)
     };
     match error.kind() {
         RawMessageErrorKind::NoMessageFound => true,
         RawMessageErrorKind::JetStream(ref error) => told(error),
-        RawMessageErrorKind::InvalidSubject | RawMessageErrorKind::Other => error
-            .source()
-            .and_then(|source| source.downcast_ref())
-            .is_some_and(told),
+        RawMessageErrorKind::InvalidSubject | RawMessageErrorKind::Other => {
+            error.source().and_then(|source| source.downcast_ref()).is_some_and(told)
+        }
     }
 }
 
@@ -250,9 +218,7 @@ pub(crate) async fn remove(inner: &Inner, tx: TxId, job_sequence: u64, has_chunk
 pub(crate) async fn remove_chunks(inner: &Inner, tx: TxId) {
     let subject = format!("$JS.API.STREAM.PURGE.{}", inner.names.body);
     let filter = format!(r#"{{"filter":"{}"}}"#, inner.names.chunks_of(tx));
-    let purge = inner
-        .control
-        .request(&subject, filter.into(), inner.settings.request_timeout);
+    let purge = inner.control.request(&subject, filter.into(), inner.settings.request_timeout);
     if let Err(error) = purge.await {
         tracing::debug!(%tx, %error, "chunks not removed, the janitor will");
     }

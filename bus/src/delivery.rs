@@ -45,10 +45,7 @@ impl Delivery {
         ack_wait: Duration,
     ) -> Option<Self> {
         let reply = message.reply.as_ref()?.to_string();
-        let message = jetstream::Message {
-            message,
-            context: js.clone(),
-        };
+        let message = jetstream::Message { message, context: js.clone() };
         let info = message.info().ok()?;
         let stored_ms = i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
         Some(Self {

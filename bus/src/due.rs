@@ -18,10 +18,7 @@ pub(crate) struct Due {
 
 impl Due {
     pub(crate) fn new(max_age: Duration) -> Self {
-        Self {
-            skew: Mutex::new(Skew::new(max_age)),
-            max_age,
-        }
+        Self { skew: Mutex::new(Skew::new(max_age)), max_age }
     }
 
     /// How old an arrival is. To be asked once for each, since it learns from it.

@@ -45,19 +45,10 @@ mod tests {
 
     #[test]
     fn a_share_is_reached_at_its_limit() {
-        let fill = |messages| Fill {
-            messages,
-            messages_max: 10,
-        };
+        let fill = |messages| Fill { messages, messages_max: 10 };
         assert!(!fill(7).reaches(80));
         assert!(fill(8).reaches(80));
         assert!(!Fill::default().reaches(0));
-        assert!(
-            Fill {
-                messages: u64::MAX,
-                messages_max: u64::MAX
-            }
-            .reaches(100)
-        );
+        assert!(Fill { messages: u64::MAX, messages_max: u64::MAX }.reaches(100));
     }
 }

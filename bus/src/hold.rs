@@ -24,11 +24,7 @@ impl Hold {
     /// The right to a message received `now`.
     pub(crate) fn new(now: Instant, ack_wait: Duration) -> Self {
         let worth = ack_wait - ack_wait / 10;
-        Self {
-            since: now,
-            until_ms: Arc::new(AtomicU64::new(millis(worth))),
-            worth,
-        }
+        Self { since: now, until_ms: Arc::new(AtomicU64::new(millis(worth))), worth }
     }
 
     /// The server answered a progress that was sent at `sent`.
@@ -82,10 +78,6 @@ mod tests {
         assert!(hold.is_held_at(start + Duration::from_millis(6_499)));
         assert!(!hold.is_held_at(start + Duration::from_millis(6_500)));
         hold.renew(start + Duration::from_secs(1));
-        assert_eq!(
-            hold.until(),
-            start + Duration::from_millis(6_500),
-            "an older sign takes nothing away"
-        );
+        assert_eq!(hold.until(), start + Duration::from_millis(6_500), "an older sign takes nothing away");
     }
 }

@@ -23,9 +23,7 @@ struct Marks {
 
 impl Marks {
     fn new() -> Self {
-        Self {
-            seen: VecDeque::new(),
-        }
+        Self { seen: VecDeque::new() }
     }
 
     /// Remembers the last sequence, and returns the newest one that was seen at least `age` ago.
@@ -78,11 +76,7 @@ async fn sweep_stream(inner: &Inner, stream: &str, marks: &mut Marks) -> Result<
     let purged: Purged = api::ask(inner, &format!("STREAM.PURGE.{stream}"), up_to).await?;
     inner.metrics.janitor_removed.inc_by(purged.purged);
     if purged.purged > 0 {
-        tracing::warn!(
-            stream,
-            removed = purged.purged,
-            "messages were left behind and removed"
-        );
+        tracing::warn!(stream, removed = purged.purged, "messages were left behind and removed");
     }
     Ok(())
 }

@@ -115,11 +115,8 @@ impl Link {
         metrics: &Metrics,
     ) -> Result<Self, ConnectError> {
         let servers = addresses(settings)?;
-        let (told, seen) = watch::channel(Seen {
-            connected: false,
-            lame_duck: false,
-            why: "not connected yet".into(),
-        });
+        let (told, seen) =
+            watch::channel(Seen { connected: false, lame_duck: false, why: "not connected yet".into() });
         let metrics = metrics.clone();
         let options = options(settings, name).await?.event_callback(move |event| {
             note(&event, &told, &metrics);
@@ -150,11 +147,7 @@ impl Link {
     /// How long to wait for an event before the library's own view is asked again. It tells an event a moment before
     /// its state has changed.
     fn patience(&self) -> Duration {
-        if self.seen.borrow().connected == self.is_connected() {
-            LOOK_AGAIN
-        } else {
-            LOOK_SOON
-        }
+        if self.seen.borrow().connected == self.is_connected() { LOOK_AGAIN } else { LOOK_SOON }
     }
 
     /// Waits until it is connected, or something new is known of why it is not.
@@ -236,10 +229,7 @@ fn addresses(settings: &Settings) -> Result<Vec<ServerAddr>, ConnectError> {
         return Err(ConnectError::NoServer);
     }
     let parse = |server: &String| {
-        server.parse().map_err(|why| ConnectError::Server {
-            server: without_login(server),
-            why,
-        })
+        server.parse().map_err(|why| ConnectError::Server { server: without_login(server), why })
     };
     settings.servers.iter().map(parse).collect()
 }
@@ -267,18 +257,12 @@ async fn options(settings: &Settings, name: &str) -> Result<ConnectOptions, Conn
         options = options
             .credentials_file(path)
             .await
-            .map_err(|why| ConnectError::Credentials {
-                path: path.display().to_string(),
-                why,
-            })?;
+            .map_err(|why| ConnectError::Credentials { path: path.display().to_string(), why })?;
     }
     if let Some(path) = &settings.tls_ca {
         check_certificates(path)
             .await
-            .map_err(|why| ConnectError::Certificates {
-                path: path.display().to_string(),
-                why,
-            })?;
+            .map_err(|why| ConnectError::Certificates { path: path.display().to_string(), why })?;
         options = options.add_root_certificates(path.clone());
     }
     Ok(options)
@@ -297,9 +281,7 @@ async fn check_certificates(path: &std::path::Path) -> std::io::Result<()> {
 
 /// Nothing, 20 ms, 40 ms … up to the limit: several servers may be dead before the one that is not.
 fn reconnect_pause(attempts: usize) -> Duration {
-    let doublings = u32::try_from(attempts.saturating_sub(2))
-        .unwrap_or(u32::MAX)
-        .min(10);
+    let doublings = u32::try_from(attempts.saturating_sub(2)).unwrap_or(u32::MAX).min(10);
     match attempts {
         0 | 1 => Duration::ZERO,
         _ => Duration::from_millis(20 << doublings).min(RECONNECT_PAUSE_MAX),
@@ -349,9 +331,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_limit() {
-        let pauses: Vec<_> = [0, 1, 2, 3, 8, 9, 1_000]
-            .map(|n| reconnect_pause(n).as_millis())
-            .into();
+        let pauses: Vec<_> = [0, 1, 2, 3, 8, 9, 1_000].map(|n| reconnect_pause(n).as_millis()).into();
         assert_eq!(pauses, [0, 0, 20, 40, 1_280, 2_000, 2_000]);
     }
 }

@@ -84,21 +84,9 @@ impl Metrics {
         let buckets = || exponential_buckets(0.000_5, 2.0, 20);
         let registry = registry.sub_registry_with_prefix("mailweir_bus");
         let (published, aside, notices) = (Family::default(), Family::default(), Family::default());
-        registry.register(
-            "published",
-            "Messages stored by the server, by stream",
-            published.clone(),
-        );
-        registry.register(
-            "put_aside",
-            "Messages that could not be worked on, by reason",
-            aside.clone(),
-        );
-        registry.register(
-            "notices",
-            "Outcomes told to an ingress, by how that ended",
-            notices.clone(),
-        );
+        registry.register("published", "Messages stored by the server, by stream", published.clone());
+        registry.register("put_aside", "Messages that could not be worked on, by reason", aside.clone());
+        registry.register("notices", "Outcomes told to an ingress, by how that ended", notices.clone());
         let metrics = Self {
             published: resolved(&published, "stream", ["mail", "body", "verdict"]),
             aside: resolved(&aside, "reason", ["newer", "alien", "missing", "corrupt"]),
@@ -128,74 +116,30 @@ impl Metrics {
     fn enter(&self, registry: &mut Registry) {
         let counters = [
             ("publish_retries", "Publishes tried again", &self.publish_retries),
-            (
-                "queue_full",
-                "Publishes refused because a stream was full",
-                &self.queue_full,
-            ),
-            (
-                "redelivered",
-                "Messages that came a second time or more",
-                &self.redelivered,
-            ),
-            (
-                "expired",
-                "Mails dropped unworked because their deadline had passed",
-                &self.expired,
-            ),
-            (
-                "poisoned",
-                "Mails given up after too many deliveries",
-                &self.poisoned,
-            ),
-            (
-                "muted",
-                "Results dropped because the right to the mail had been lost",
-                &self.muted,
-            ),
-            (
-                "handed_back",
-                "Messages handed back while draining",
-                &self.handed_back,
-            ),
+            ("queue_full", "Publishes refused because a stream was full", &self.queue_full),
+            ("redelivered", "Messages that came a second time or more", &self.redelivered),
+            ("expired", "Mails dropped unworked because their deadline had passed", &self.expired),
+            ("poisoned", "Mails given up after too many deliveries", &self.poisoned),
+            ("muted", "Results dropped because the right to the mail had been lost", &self.muted),
+            ("handed_back", "Messages handed back while draining", &self.handed_back),
             ("panicked", "Handlers that panicked", &self.panicked),
-            (
-                "slow_consumers",
-                "Messages that the client library dropped",
-                &self.slow_consumers,
-            ),
+            ("slow_consumers", "Messages that the client library dropped", &self.slow_consumers),
             ("connects", "Connections made to a server", &self.connects),
-            (
-                "janitor_removed",
-                "Messages that the janitor removed",
-                &self.janitor_removed,
-            ),
-            (
-                "leader_reads",
-                "Contents that a replica did not have yet",
-                &self.leader_reads,
-            ),
+            ("janitor_removed", "Messages that the janitor removed", &self.janitor_removed),
+            ("leader_reads", "Contents that a replica did not have yet", &self.leader_reads),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
         }
         let gauges = [
             ("reachable", "1 while the queue can be used", &self.reachable),
-            (
-                "waiting",
-                "Transactions that wait for their outcome",
-                &self.waiting,
-            ),
+            ("waiting", "Transactions that wait for their outcome", &self.waiting),
             ("in_work", "Messages in work", &self.in_work),
         ];
         for (name, help, gauge) in gauges {
             registry.register(name, help, gauge.clone());
         }
-        registry.register(
-            "age_seconds",
-            "Age of a message when it is delivered",
-            self.age.clone(),
-        );
+        registry.register("age_seconds", "Age of a message when it is delivered", self.age.clone());
         registry.register(
             "round_trip_seconds",
             "From publish to outcome, at the ingress",

@@ -133,12 +133,8 @@ async fn look(inner: &Inner) -> Reachability {
         }
     }
     match inner.control.while_connected(examine(inner)).await {
-        None => Reachability::Unreachable {
-            why: inner.control.why(),
-        },
-        Some(Err(error)) => Reachability::Unreachable {
-            why: error.to_string(),
-        },
+        None => Reachability::Unreachable { why: inner.control.why() },
+        Some(Err(error)) => Reachability::Unreachable { why: error.to_string() },
         Some(Ok(difference)) if difference.is_empty() => Reachability::Reachable,
         Some(Ok(difference)) => Reachability::TopologyMismatch { difference },
     }
@@ -148,9 +144,7 @@ async fn look(inner: &Inner) -> Reachability {
 async fn examine(inner: &Inner) -> Result<Vec<TopologyDiff>, TopologyError> {
     let wanted = inner.wanted();
     let diffs = topology::compare(&inner.control, &wanted).await?;
-    let only_missing = diffs
-        .iter()
-        .all(|diff| matches!(diff, TopologyDiff::Missing { .. }));
+    let only_missing = diffs.iter().all(|diff| matches!(diff, TopologyDiff::Missing { .. }));
     if diffs.is_empty() || !only_missing || !inner.settings.create_streams {
         return Ok(diffs);
     }

@@ -85,14 +85,8 @@ mod tests {
     fn the_default_prefix_gives_the_documented_names() {
         let names = Names::new("mail").unwrap();
         let tx = TxId::parse("00000000000000000000000000000007").unwrap();
-        assert_eq!(
-            (&*names.mail, &*names.body, &*names.verdict),
-            ("MAIL", "BODY", "VERDICT")
-        );
-        assert_eq!(
-            names.job(Class::Medium, tx),
-            "mail.job.m.00000000000000000000000000000007"
-        );
+        assert_eq!((&*names.mail, &*names.body, &*names.verdict), ("MAIL", "BODY", "VERDICT"));
+        assert_eq!(names.job(Class::Medium, tx), "mail.job.m.00000000000000000000000000000007");
         assert_eq!(names.jobs_of(Class::Large), "mail.job.l.>");
     }
 

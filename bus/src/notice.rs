@@ -35,9 +35,7 @@ pub(crate) fn is_inbox(subject: &str) -> bool {
         !rest.is_empty()
             && rest.len() <= 200
             && rest.split('.').all(|token| !token.is_empty())
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
     })
 }
 
@@ -47,10 +45,7 @@ pub(crate) async fn tell(inner: &Inner, job: &Job, outcomes: &Outcomes, deadline
         tracing::error!(tx = %job.tx, "job names no inbox");
         return;
     }
-    let replies = outcomes
-        .iter()
-        .map(|(position, reply)| (position, reply.clone()))
-        .collect();
+    let replies = outcomes.iter().map(|(position, reply)| (position, reply.clone())).collect();
     let Some(message) = message(job.tx, replies, true) else {
         return;
     };
@@ -59,10 +54,8 @@ pub(crate) async fn tell(inner: &Inner, job: &Job, outcomes: &Outcomes, deadline
     let mut end = NoticeEnd::NoIngress;
     let mut tries = 0;
     while tries < TRIES && inner.control.ready_by(until).await {
-        let answer = inner
-            .control
-            .request(&job.reply_to, message.clone(), inner.settings.notice_timeout)
-            .await;
+        let answer =
+            inner.control.request(&job.reply_to, message.clone(), inner.settings.notice_timeout).await;
         match answer {
             Ok(answer) => {
                 end = read_answer(&answer);
@@ -128,11 +121,7 @@ impl Early for EarlyNotices {
 
 impl EarlyNotices {
     pub(crate) fn new(recipients: usize) -> Self {
-        Self {
-            known: Mutex::new(Vec::new()),
-            recipients,
-            wake: Notify::new(),
-        }
+        Self { known: Mutex::new(Vec::new()), recipients, wake: Notify::new() }
     }
 
     /// Sends what becomes known until it is dropped. Not retried: the outcome says all of it again.
@@ -184,13 +173,7 @@ mod tests {
         for index in [0, 7, 1, 0, 1] {
             early.known(Position::new(index), &Reply::unknown());
         }
-        let known: Vec<_> = early
-            .known
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(p, _)| p.index())
-            .collect();
+        let known: Vec<_> = early.known.lock().unwrap().iter().map(|(p, _)| p.index()).collect();
         assert_eq!(known, [0, 1]);
     }
 }

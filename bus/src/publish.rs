@@ -53,9 +53,7 @@ pub(crate) fn classify(kind: PublishErrorKind, code: Option<u64>) -> Fault {
 }
 
 fn fault(error: &PublishError) -> Fault {
-    let told = error
-        .source()
-        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
+    let told = error.source().and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
     classify(error.kind(), told.map(|told| told.error_code().0))
 }
 
@@ -134,11 +132,7 @@ pub(crate) async fn publish(
             Fault::Conflict => return Err(NotPublished::Conflict),
             Fault::Transient | Fault::Unknown | Fault::Full | Fault::Odd => {}
         }
-        tracing::debug!(
-            subject = address.subject,
-            error = error.text,
-            "publish failed, trying again"
-        );
+        tracing::debug!(subject = address.subject, error = error.text, "publish failed, trying again");
         attempts.failed(error);
         inner.metrics.publish_retries.inc();
         inner.suspicion.notify_one();
@@ -171,11 +165,7 @@ impl Attempts {
     }
 
     fn given_up(self, why: String) -> NotPublished {
-        if self.unknown {
-            NotPublished::Unknown
-        } else {
-            NotPublished::Unreachable(self.last.unwrap_or(why))
-        }
+        if self.unknown { NotPublished::Unknown } else { NotPublished::Unreachable(self.last.unwrap_or(why)) }
     }
 }
 
@@ -185,10 +175,8 @@ async fn attempt(
     until: Instant,
     payload: Bytes,
 ) -> Result<PublishAck, Failed> {
-    let mut message = PublishMessage::build()
-        .payload(payload)
-        .message_id(&address.id)
-        .expected_stream(address.stream);
+    let mut message =
+        PublishMessage::build().payload(payload).message_id(&address.id).expected_stream(address.stream);
     if let Some(expected) = address.expected {
         message = message.expected_last_subject_sequence(expected);
     }
@@ -196,19 +184,14 @@ async fn attempt(
         let stored = link.js.send_publish(address.subject.clone(), message).await?;
         stored.await
     };
-    let unknown = |text: &str| Failed {
-        fault: Fault::Unknown,
-        text: text.into(),
-    };
+    let unknown = |text: &str| Failed { fault: Fault::Unknown, text: text.into() };
     match timeout_at(until, link.while_connected(sent_and_stored)).await {
         Err(_) => Err(unknown("no answer in time")),
         Ok(None) => Err(unknown("disconnected")),
         Ok(Some(Ok(ack))) => Ok(ack),
         Ok(Some(Err(error))) => Err(Failed {
             fault: fault(&error),
-            text: error
-                .source()
-                .map_or_else(|| error.to_string(), |why| format!("{error}: {why}")),
+            text: error.source().map_or_else(|| error.to_string(), |why| format!("{error}: {why}")),
         }),
     }
 }
@@ -246,19 +229,13 @@ mod tests {
 
     #[test]
     fn one_unknown_try_makes_the_whole_unknown() {
-        let failed = |fault| Failed {
-            fault,
-            text: "x".into(),
-        };
+        let failed = |fault| Failed { fault, text: "x".into() };
         let mut attempts = Attempts::default();
         attempts.failed(failed(Fault::Unknown));
         attempts.failed(failed(Fault::Transient));
         assert_eq!(attempts.given_up(String::new()), NotPublished::Unknown);
         let mut attempts = Attempts::default();
         attempts.failed(failed(Fault::Transient));
-        assert_eq!(
-            attempts.given_up(String::new()),
-            NotPublished::Unreachable("x".into())
-        );
+        assert_eq!(attempts.given_up(String::new()), NotPublished::Unreachable("x".into()));
     }
 }

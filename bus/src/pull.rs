@@ -150,11 +150,7 @@ impl Lane<'_> {
             let subject = Subject::from(link.client.new_inbox());
             match link.client.subscribe(subject.clone()).await {
                 Ok(subscriber) => {
-                    *inbox = Some(Inbox {
-                        subscriber,
-                        subject,
-                        generation,
-                    });
+                    *inbox = Some(Inbox { subscriber, subject, generation });
                 }
                 Err(error) => {
                     tracing::warn!(%error, durable = self.durable, "cannot subscribe");
@@ -219,11 +215,7 @@ impl Lane<'_> {
             return None;
         }
         let now = Instant::now();
-        Some(Asked {
-            expected: batch,
-            ends: now + expires,
-            last: now,
-        })
+        Some(Asked { expected: batch, ends: now + expires, last: now })
     }
 
     /// Starts work on a message, or hands it back when draining or when there is no slot for it.

@@ -49,17 +49,10 @@ impl Bus {
         F: Fn(RelayJob) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcomes> + Send + 'static,
     {
-        let lane = Lane {
-            inner: &self.inner,
-            stream: &self.inner.names.verdict,
-            durable: RELAY_DURABLE,
-            slots,
-        };
-        let relay = Arc::new(Relay {
-            inner: self.inner.clone(),
-            due: Due::new(self.inner.settings.max_age),
-            relay,
-        });
+        let lane =
+            Lane { inner: &self.inner, stream: &self.inner.names.verdict, durable: RELAY_DURABLE, slots };
+        let relay =
+            Arc::new(Relay { inner: self.inner.clone(), due: Due::new(self.inner.settings.max_age), relay });
         let handle = |arrival| {
             let relay = relay.clone();
             async move { relay.serve(arrival).await }
@@ -94,9 +87,7 @@ where
         };
         let how = match self.due.deadline(judged.job.remaining_ms, age) {
             Some(deadline) => {
-                delivery
-                    .keeping(&self.inner, self.carry_out(&delivery, &judged, deadline))
-                    .await
+                delivery.keeping(&self.inner, self.carry_out(&delivery, &judged, deadline)).await
             }
             None => {
                 self.inner.metrics.expired.inc();
@@ -128,10 +119,7 @@ where
             outcomes = relayed => outcomes,
             never = early.send(&self.inner, job) => match never {},
         };
-        tokio::join!(
-            notice::tell(&self.inner, job, &outcomes, deadline),
-            self.remove(judged),
-        );
+        tokio::join!(notice::tell(&self.inner, job, &outcomes, deadline), self.remove(judged),);
         Settle::Ack
     }
 
@@ -167,10 +155,7 @@ where
             ContentError::Missing(_) | ContentError::Corrupt(_) => {
                 let damaged = Reply::enhanced(451, 3, 0, "content was damaged on its way, try again");
                 let outcomes = Outcomes::all(&job.envelope, &damaged);
-                tokio::join!(
-                    notice::tell(&self.inner, job, &outcomes, deadline),
-                    self.remove(judged),
-                );
+                tokio::join!(notice::tell(&self.inner, job, &outcomes, deadline), self.remove(judged),);
                 Settle::Ack
             }
         }

@@ -40,10 +40,7 @@ impl Delays {
 
     /// The next delay.
     pub(crate) fn next(&mut self) -> Duration {
-        self.generator
-            .next_backoff()
-            .unwrap_or(self.longest)
-            .min(self.longest)
+        self.generator.next_backoff().unwrap_or(self.longest).min(self.longest)
     }
 }
 

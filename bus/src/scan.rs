@@ -78,11 +78,8 @@ impl Bus {
         F: Fn(Work) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Verdict> + Send + 'static,
     {
-        let scan = Arc::new(Scan {
-            inner: self.inner.clone(),
-            due: Due::new(self.inner.settings.max_age),
-            work,
-        });
+        let scan =
+            Arc::new(Scan { inner: self.inner.clone(), due: Due::new(self.inner.settings.max_age), work });
         let lane = |class, slots| {
             let scan = scan.clone();
             let drain = &drain;
@@ -166,11 +163,7 @@ where
                 }
             };
             let mail = mail_of(&job, &held);
-            let scan = ScanJob {
-                mail,
-                deadline,
-                deliveries,
-            };
+            let scan = ScanJob { mail, deadline, deliveries };
             (self.work)(Work::Scan(scan)).await
         };
         self.store(delivery, job, verdict, deadline).await
@@ -187,11 +180,7 @@ where
             when_full: WhenFull::Wait,
         };
         let tx = job.tx;
-        let mut judged = Judged {
-            job,
-            job_sequence: delivery.sequence,
-            verdict,
-        };
+        let mut judged = Judged { job, job_sequence: delivery.sequence, verdict };
         let payload = || {
             judged.job.remaining_ms = remaining_ms(deadline);
             encode(&judged, b"")
@@ -209,10 +198,7 @@ where
 /// The content of a job: behind its header, or in chunks.
 pub(crate) async fn content_of(inner: &Inner, job: &Job, inline: bytes::Bytes) -> Result<Held, ContentError> {
     match &job.content {
-        ContentAt::Inline => Ok(Held {
-            content: content::verified(job, inline).await?,
-            _share: None,
-        }),
+        ContentAt::Inline => Ok(Held { content: content::verified(job, inline).await?, _share: None }),
         ContentAt::Chunks(chunks) => content::get_chunks(inner, job, chunks).await,
     }
 }

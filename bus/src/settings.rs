@@ -162,9 +162,6 @@ mod tests {
         };
         let shown = format!("{settings:?}");
         assert!(!shown.contains("geheim"), "{shown}");
-        assert!(
-            shown.contains("nats://h:4222") && shown.contains("nats://h2:4222"),
-            "{shown}"
-        );
+        assert!(shown.contains("nats://h:4222") && shown.contains("nats://h2:4222"), "{shown}");
     }
 }

@@ -53,12 +53,9 @@ impl fmt::Display for TopologyDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { object } => write!(f, "{object} does not exist"),
-            Self::Differs {
-                object,
-                field,
-                wanted,
-                found,
-            } => write!(f, "{object}: {field} is {found}, wanted {wanted}"),
+            Self::Differs { object, field, wanted, found } => {
+                write!(f, "{object}: {field} is {found}, wanted {wanted}")
+            }
         }
     }
 }
@@ -114,18 +111,8 @@ impl Wanted {
         let verdicts = mails.saturating_mul(VERDICTS_PER_MAIL);
         let streams = vec![
             stream(&names.mail, names.jobs(), mails, RetentionPolicy::Limits),
-            stream(
-                &names.body,
-                names.chunks(),
-                settings.body_messages_max,
-                RetentionPolicy::Limits,
-            ),
-            stream(
-                &names.verdict,
-                names.verdicts(),
-                verdicts,
-                RetentionPolicy::WorkQueue,
-            ),
+            stream(&names.body, names.chunks(), settings.body_messages_max, RetentionPolicy::Limits),
+            stream(&names.verdict, names.verdicts(), verdicts, RetentionPolicy::WorkQueue),
         ];
         let consumer = |stream: &str, durable: &str, filter: String| WantedConsumer {
             stream: stream.to_owned(),
@@ -144,10 +131,7 @@ impl Wanted {
         };
         let scans = Class::ALL.map(|class| consumer(&names.mail, scan_durable(class), names.jobs_of(class)));
         let relay = consumer(&names.verdict, RELAY_DURABLE, names.verdicts());
-        Self {
-            streams,
-            consumers: scans.into_iter().chain([relay]).collect(),
-        }
+        Self { streams, consumers: scans.into_iter().chain([relay]).collect() }
     }
 }
 
@@ -163,10 +147,7 @@ struct Comparison {
 
 impl Comparison {
     fn of(object: String) -> Self {
-        Self {
-            object,
-            diffs: Vec::new(),
-        }
+        Self { object, diffs: Vec::new() }
     }
 
     fn field<T: PartialEq + fmt::Debug>(&mut self, field: &'static str, wanted: &T, found: &T) {
@@ -200,11 +181,7 @@ pub(crate) fn compare_stream(wanted: &stream::Config, found: &stream::Config) ->
     with.field("max_bytes", &wanted.max_bytes, &found.max_bytes);
     with.field("max_age", &wanted.max_age, &found.max_age);
     with.field("max_msg_size", &wanted.max_message_size, &found.max_message_size);
-    with.field(
-        "duplicate_window",
-        &wanted.duplicate_window,
-        &found.duplicate_window,
-    );
+    with.field("duplicate_window", &wanted.duplicate_window, &found.duplicate_window);
     with.field("num_replicas", &wanted.num_replicas, &found.num_replicas);
     with.field("allow_direct", &wanted.allow_direct, &found.allow_direct);
     with.field("deny_delete", &wanted.deny_delete, &found.deny_delete);
@@ -235,17 +212,14 @@ pub(crate) async fn compare(link: &Link, wanted: &Wanted) -> Result<Vec<Topology
     for config in &wanted.streams {
         match find_stream(&link.js, &config.name).await? {
             Some(found) => diffs.extend(compare_stream(config, &found)),
-            None => diffs.push(TopologyDiff::Missing {
-                object: stream_object(&config.name),
-            }),
+            None => diffs.push(TopologyDiff::Missing { object: stream_object(&config.name) }),
         }
     }
     for consumer in &wanted.consumers {
         match find_consumer(&link.js, consumer).await? {
             Some(found) => diffs.extend(compare_consumer(consumer, &found)),
-            None => diffs.push(TopologyDiff::Missing {
-                object: consumer_object(&consumer.stream, durable(consumer)),
-            }),
+            None => diffs
+                .push(TopologyDiff::Missing { object: consumer_object(&consumer.stream, durable(consumer)) }),
         }
     }
     Ok(diffs)
@@ -288,10 +262,7 @@ async fn find_consumer(
 ) -> Result<Option<consumer::Config>, TopologyError> {
     let durable = durable(wanted);
     let attempted = || format!("looking at consumer {}/{durable}", wanted.stream);
-    let stream = js
-        .get_stream_no_info(&wanted.stream)
-        .await
-        .map_err(|error| failed(attempted())(&error))?;
+    let stream = js.get_stream_no_info(&wanted.stream).await.map_err(|error| failed(attempted())(&error))?;
     match stream.consumer_info(durable).await {
         Ok(info) => Ok(Some(info.config)),
         Err(error) => match error.kind() {
@@ -323,10 +294,7 @@ pub(crate) async fn create(
     for config in &wanted.streams {
         if is_missing(&stream_object(&config.name)) {
             let attempted = failed(format!("creating stream {}", config.name));
-            link.js
-                .create_stream(config.clone())
-                .await
-                .map_err(|error| attempted(&error))?;
+            link.js.create_stream(config.clone()).await.map_err(|error| attempted(&error))?;
         }
     }
     for consumer in &wanted.consumers {
@@ -341,17 +309,12 @@ pub(crate) async fn create(
 pub(crate) async fn apply(link: &Link, wanted: &Wanted, diffs: &[TopologyDiff]) -> Result<(), TopologyError> {
     create(link, wanted, diffs).await?;
     let differs = |name: &str| {
-        diffs
-            .iter()
-            .any(|diff| matches!(diff, TopologyDiff::Differs { object, .. } if object == name))
+        diffs.iter().any(|diff| matches!(diff, TopologyDiff::Differs { object, .. } if object == name))
     };
     for config in &wanted.streams {
         if differs(&stream_object(&config.name)) {
             let attempted = failed(format!("updating stream {}", config.name));
-            link.js
-                .update_stream(config.clone())
-                .await
-                .map_err(|error| attempted(&error))?;
+            link.js.update_stream(config.clone()).await.map_err(|error| attempted(&error))?;
         }
     }
     for consumer in &wanted.consumers {
@@ -364,11 +327,7 @@ pub(crate) async fn apply(link: &Link, wanted: &Wanted, diffs: &[TopologyDiff]) 
 
 /// Creates a consumer, or updates the one that is there.
 async fn put_consumer(link: &Link, consumer: &WantedConsumer) -> Result<(), TopologyError> {
-    let attempted = failed(format!(
-        "creating consumer {}/{}",
-        consumer.stream,
-        durable(consumer)
-    ));
+    let attempted = failed(format!("creating consumer {}/{}", consumer.stream, durable(consumer)));
     link.js
         .create_consumer_on_stream(consumer.config.clone(), consumer.stream.as_str())
         .await

@@ -92,18 +92,9 @@ impl Waiting {
     /// Opens a place for a transaction with that many recipients.
     pub(crate) fn open(&self, tx: TxId, recipients: usize) -> Waiter<'_> {
         let wake = Arc::new(Notify::new());
-        let open = Open {
-            replies: vec![None; recipients],
-            complete: false,
-            wake: wake.clone(),
-        };
+        let open = Open { replies: vec![None; recipients], complete: false, wake: wake.clone() };
         self.lock().open.insert(tx, open);
-        Waiter {
-            waiting: self,
-            tx,
-            wake,
-            told: vec![false; recipients],
-        }
+        Waiter { waiting: self, tx, wake, told: vec![false; recipients] }
     }
 
     /// Takes a notice.
@@ -171,18 +162,11 @@ mod tests {
 
     fn notice(number: u32, replies: &[(usize, u16)], last: bool) -> Notice {
         let reply = |&(position, code): &(usize, u16)| (Position::new(position), Reply::new(code, None, "x"));
-        Notice {
-            tx: tx(number),
-            replies: replies.iter().map(reply).collect(),
-            last,
-        }
+        Notice { tx: tx(number), replies: replies.iter().map(reply).collect(), last }
     }
 
     fn codes(news: &News) -> Vec<(usize, u16)> {
-        news.replies
-            .iter()
-            .map(|(p, reply)| (p.index(), reply.code()))
-            .collect()
+        news.replies.iter().map(|(p, reply)| (p.index(), reply.code())).collect()
     }
 
     #[tokio::test]
@@ -222,19 +206,11 @@ mod tests {
         let waiter = waiting.open(tx(2), 1);
         waiting.take(&notice(2, &[(0, 250)], true));
         drop(waiter);
-        assert_eq!(
-            waiting.take(&notice(2, &[(0, 250)], true)),
-            Answer::Taken,
-            "its own repeat"
-        );
+        assert_eq!(waiting.take(&notice(2, &[(0, 250)], true)), Answer::Taken, "its own repeat");
         assert_eq!(waiting.take(&notice(3, &[(0, 250)], true)), Answer::Unknown);
         tokio::time::advance(REMEMBERED).await;
         drop(waiting.open(tx(4), 1));
-        assert_eq!(
-            waiting.take(&notice(1, &[(0, 250)], true)),
-            Answer::Unknown,
-            "forgotten"
-        );
+        assert_eq!(waiting.take(&notice(1, &[(0, 250)], true)), Answer::Unknown, "forgotten");
         assert_eq!(waiting.take(&notice(4, &[(0, 250)], true)), Answer::Late);
     }
 
@@ -245,10 +221,7 @@ mod tests {
         for number in 0..=u32::try_from(REMEMBERED_MAX).unwrap() {
             closed.remember(now, tx(number), false);
         }
-        assert_eq!(
-            (closed.order.len(), closed.by_outcome.len()),
-            (REMEMBERED_MAX, REMEMBERED_MAX)
-        );
+        assert_eq!((closed.order.len(), closed.by_outcome.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
         assert!(!closed.by_outcome.contains_key(&tx(0)));
     }
 }

@@ -70,10 +70,7 @@ impl Health {
         match &mut self.open {
             None if self.failures < settings.breaker_failures => {}
             None => {
-                self.open = Some(Open {
-                    probes_failed: 0,
-                    probe_at: now + pause(0, chance, settings),
-                });
+                self.open = Some(Open { probes_failed: 0, probe_at: now + pause(0, chance, settings) });
             }
             Some(open) if probe => {
                 open.probes_failed = open.probes_failed.saturating_add(1);
@@ -91,9 +88,7 @@ impl Health {
 
 /// Doubles up to its maximum, and is then shortened by up to a fifth.
 fn pause(probes_failed: u32, chance: u8, settings: &Settings) -> Duration {
-    let doubled = settings
-        .retry_pause
-        .saturating_mul(1 << probes_failed.min(DOUBLINGS_MAX));
+    let doubled = settings.retry_pause.saturating_mul(1 << probes_failed.min(DOUBLINGS_MAX));
     let most = doubled.min(settings.probe_pause_max.max(settings.retry_pause));
     most - most / 5 * u32::from(chance) / 255
 }
@@ -172,10 +167,7 @@ mod tests {
         let now = Instant::now();
         let mut health = opened(now);
         assert!(health.reached());
-        assert_eq!(
-            (health.permit(now, &settings()), health.failures()),
-            (Permit::Yes, 0)
-        );
+        assert_eq!((health.permit(now, &settings()), health.failures()), (Permit::Yes, 0));
         assert!(!health.reached());
     }
 }

@@ -11,9 +11,8 @@ use proto::ReplyClass;
 use crate::settings::Target;
 
 /// Upper bounds in seconds: from a next hop on loopback to a deadline.
-const SECONDS: [f64; 14] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 45.0, 240.0,
-];
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 45.0, 240.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TargetLabel {
@@ -180,9 +179,7 @@ impl Metrics {
     }
 
     pub(crate) fn target(&self, target: &Target) -> TargetMetrics {
-        let label = TargetLabel {
-            target: target.to_string(),
-        };
+        let label = TargetLabel { target: target.to_string() };
         TargetMetrics {
             connections: self.connections.get_or_create_owned(&label),
             reused: self.reused.get_or_create_owned(&label),

@@ -87,10 +87,7 @@ impl Lane {
             return None;
         }
         self.metrics.open.inc();
-        Some(Slot {
-            lane: Arc::clone(self),
-            _permit: permit,
-        })
+        Some(Slot { lane: Arc::clone(self), _permit: permit })
     }
 
     /// A connection that was kept, if one still stands.
@@ -162,11 +159,7 @@ impl Lane {
         let now = Instant::now();
         let mut idle = lock(&self.idle);
         let is_over = |since: Instant| all || since + self.settings.idle_keep <= now;
-        let over = idle
-            .connections
-            .iter()
-            .filter(|(_, since)| is_over(*since))
-            .count();
+        let over = idle.connections.iter().filter(|(_, since)| is_over(*since)).count();
         let over = idle.connections.drain(..over);
         over.map(|(connection, _)| connection).collect()
     }

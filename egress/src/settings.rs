@@ -121,10 +121,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             targets: vec![Target {
-                endpoint: Endpoint::Tcp {
-                    host: "127.0.0.1".to_owned(),
-                    port: 20025,
-                },
+                endpoint: Endpoint::Tcp { host: "127.0.0.1".to_owned(), port: 20025 },
                 protocol: Protocol::Smtp,
             }],
             hostname: "localhost".to_owned(),
@@ -149,18 +146,9 @@ mod tests {
 
     #[test]
     fn a_target_reads_as_amavis_writes_it() {
-        let target = |endpoint: &str, protocol| Target {
-            endpoint: endpoint.parse().unwrap(),
-            protocol,
-        };
-        assert_eq!(
-            target("127.0.0.1:20025", Protocol::Smtp).to_string(),
-            "smtp:[127.0.0.1]:20025"
-        );
+        let target = |endpoint: &str, protocol| Target { endpoint: endpoint.parse().unwrap(), protocol };
+        assert_eq!(target("127.0.0.1:20025", Protocol::Smtp).to_string(), "smtp:[127.0.0.1]:20025");
         assert_eq!(target("[::1]:24", Protocol::Lmtp).to_string(), "lmtp:[::1]:24");
-        assert_eq!(
-            target("unix:/run/lmtp", Protocol::Lmtp).to_string(),
-            "lmtp:/run/lmtp"
-        );
+        assert_eq!(target("unix:/run/lmtp", Protocol::Lmtp).to_string(), "lmtp:/run/lmtp");
     }
 }

@@ -34,9 +34,7 @@ impl Stream {
             Endpoint::Tcp { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
-                let keepalive = TcpKeepalive::new()
-                    .with_time(KEEPALIVE_AFTER)
-                    .with_interval(KEEPALIVE_EVERY);
+                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
                 SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
                 Ok(Self::Tcp(stream))
             }

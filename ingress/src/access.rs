@@ -30,11 +30,7 @@ mod tests {
             ("::2", false),
             ("::ffff:192.0.2.1", false),
         ] {
-            assert_eq!(
-                is_allowed(&access, address.parse().unwrap()),
-                allowed,
-                "{address}"
-            );
+            assert_eq!(is_allowed(&access, address.parse().unwrap()), allowed, "{address}");
         }
     }
 

@@ -33,14 +33,8 @@ pub enum RefusalReason {
 }
 
 impl Label for RefusalReason {
-    const ALL: &'static [Self] = &[
-        Self::Gate,
-        Self::Drain,
-        Self::Sessions,
-        Self::Transactions,
-        Self::InFlightBytes,
-        Self::Size,
-    ];
+    const ALL: &'static [Self] =
+        &[Self::Gate, Self::Drain, Self::Sessions, Self::Transactions, Self::InFlightBytes, Self::Size];
 
     fn name(self) -> &'static str {
         match self {
@@ -64,10 +58,7 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(reason: RefusalReason, text: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            reason,
-            text: text.into(),
-        }
+        Self { reason, text: text.into() }
     }
 
     /// `451 4.3.2` and why.
@@ -120,10 +111,7 @@ impl Admission {
     pub fn session(&self) -> SessionSlot {
         let before = self.0.sessions.fetch_add(1, Ordering::AcqRel);
         self.0.metrics.sessions.inc();
-        SessionSlot {
-            shared: self.0.clone(),
-            is_beyond: before >= self.0.sessions_max,
-        }
+        SessionSlot { shared: self.0.clone(), is_beyond: before >= self.0.sessions_max }
     }
 
     /// Bytes that permits hold.
@@ -184,10 +172,7 @@ impl SessionSlot {
             return Err(Refusal::new(RefusalReason::Transactions, text));
         }
         shared.metrics.transactions_in_flight.inc();
-        let mut permit = Permit {
-            shared: self.shared.clone(),
-            bytes: 0,
-        };
+        let mut permit = Permit { shared: self.shared.clone(), bytes: 0 };
         if !permit.grow_to(bytes) {
             let text = "too much mail in flight, try again later";
             return Err(Refusal::new(RefusalReason::InFlightBytes, text));
@@ -221,12 +206,9 @@ impl Permit {
             return true;
         };
         let max = self.shared.in_flight_bytes_max;
-        let taken = self
-            .shared
-            .in_flight_bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-                now.checked_add(more).filter(|sum| *sum <= max)
-            });
+        let taken = self.shared.in_flight_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+            now.checked_add(more).filter(|sum| *sum <= max)
+        });
         if taken.is_err() {
             return false;
         }
@@ -255,11 +237,7 @@ impl Drop for Permit {
 
 /// Adds one unless that would be more than `max`.
 fn add_within(count: &AtomicUsize, max: usize) -> bool {
-    count
-        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-            (now < max).then_some(now + 1)
-        })
-        .is_ok()
+    count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < max).then_some(now + 1)).is_ok()
 }
 
 fn signed(bytes: u64) -> i64 {

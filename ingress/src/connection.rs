@@ -171,11 +171,7 @@ where
 
     async fn submit(&mut self, submission: Submission) {
         let received = Instant::now();
-        let Submission {
-            envelope,
-            content,
-            permit,
-        } = submission;
+        let Submission { envelope, content, permit } = submission;
         let tx = TxId::new(Uuid::now_v7());
         let mail = if content.len() <= HASH_BYTES_MAX {
             Ok(Mail::new(tx, envelope, content))
@@ -185,10 +181,7 @@ where
         };
         match mail {
             Ok(mail) => {
-                self.context
-                    .metrics
-                    .content_bytes
-                    .inc_by(mail.content.len() as u64);
+                self.context.metrics.content_bytes.inc_by(mail.content.len() as u64);
                 self.transaction = Some(Transaction::start(&self.context, mail, permit, received));
             }
             Err(error) => {
@@ -272,12 +265,7 @@ where
                 metrics.bare_newlines.inc_by(count);
                 metrics.bare_newline_mails.inc();
             }
-            Event::ContentRefused {
-                reason,
-                bytes,
-                recipients,
-                ident,
-            } => {
+            Event::ContentRefused { reason, bytes, recipients, ident } => {
                 self.pace = None;
                 metrics.content_refused.inc(reason);
                 log_refused(&self.peer, ident.as_deref(), bytes, recipients, reason);

@@ -70,10 +70,7 @@ impl Gates {
     pub(crate) fn add(&self) -> Gate {
         let reason = Arc::new(Mutex::new(None));
         self.lock().push(reason.clone());
-        Gate {
-            gates: self.clone(),
-            reason,
-        }
+        Gate { gates: self.clone(), reason }
     }
 
     /// Why mails do not pass, or `None` when they do.
@@ -82,8 +79,7 @@ impl Gates {
             return None;
         }
         let all = self.lock();
-        all.iter()
-            .find_map(|reason| reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        all.iter().find_map(|reason| reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Reason>>> {

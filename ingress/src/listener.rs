@@ -108,10 +108,7 @@ impl Listener {
         let address = listener.local_addr()?;
         Ok(Self {
             socket: Socket::Tcp(listener),
-            local: Endpoint::Tcp {
-                host: address.ip().to_string(),
-                port: address.port(),
-            },
+            local: Endpoint::Tcp { host: address.ip().to_string(), port: address.port() },
             file: None,
         })
     }
@@ -143,16 +140,10 @@ impl Drop for Listener {
 }
 
 async fn bind_tcp(endpoint: &Endpoint, host: &str, port: u16) -> Result<Listener, BindError> {
-    let resolve = |source| BindError::Resolve {
-        endpoint: endpoint.clone(),
-        source,
-    };
+    let resolve = |source| BindError::Resolve { endpoint: endpoint.clone(), source };
     let listen = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse(endpoint.clone()),
-        _ => BindError::Listen {
-            endpoint: endpoint.clone(),
-            source,
-        },
+        _ => BindError::Listen { endpoint: endpoint.clone(), source },
     };
     let addresses: Vec<_> = lookup_host((host, port)).await.map_err(resolve)?.collect();
     let socket = TcpListener::bind(&*addresses).await.map_err(listen)?;
@@ -160,10 +151,7 @@ async fn bind_tcp(endpoint: &Endpoint, host: &str, port: u16) -> Result<Listener
 }
 
 async fn bind_unix(endpoint: &Endpoint, path: &Path) -> Result<Listener, BindError> {
-    let listen = |source| BindError::Listen {
-        endpoint: endpoint.clone(),
-        source,
-    };
+    let listen = |source| BindError::Listen { endpoint: endpoint.clone(), source };
     let socket = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             remove_stale(endpoint, path).await?;
@@ -172,11 +160,8 @@ async fn bind_unix(endpoint: &Endpoint, path: &Path) -> Result<Listener, BindErr
         bound => bound,
     }
     .map_err(listen)?;
-    let listener = Listener {
-        socket: Socket::Unix(socket),
-        local: endpoint.clone(),
-        file: Some(path.to_owned()),
-    };
+    let listener =
+        Listener { socket: Socket::Unix(socket), local: endpoint.clone(), file: Some(path.to_owned()) };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(listen)?;
     Ok(listener)
 }
@@ -192,10 +177,7 @@ async fn remove_stale(endpoint: &Endpoint, path: &Path) -> Result<(), BindError>
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Ok(_) | Err(_) => return Err(in_use()),
     }
-    std::fs::remove_file(path).map_err(|source| BindError::Listen {
-        endpoint: endpoint.clone(),
-        source,
-    })
+    std::fs::remove_file(path).map_err(|source| BindError::Listen { endpoint: endpoint.clone(), source })
 }
 
 #[cfg(test)]

@@ -47,10 +47,7 @@ impl<L: Label> Default for Counters<L> {
             let reason = label.name();
             (*label, family.get_or_create_owned(&Reason { reason }))
         };
-        Self {
-            resolved: L::ALL.iter().map(resolve).collect(),
-            family,
-        }
+        Self { resolved: L::ALL.iter().map(resolve).collect(), family }
     }
 }
 
@@ -106,11 +103,8 @@ impl ReplyLabel {
 }
 
 impl Label for ReplyLabel {
-    const ALL: &'static [Self] = &[
-        Self(ReplyClass::Positive),
-        Self(ReplyClass::Transient),
-        Self(ReplyClass::Permanent),
-    ];
+    const ALL: &'static [Self] =
+        &[Self(ReplyClass::Positive), Self(ReplyClass::Transient), Self(ReplyClass::Permanent)];
 
     fn name(self) -> &'static str {
         match self.0 {
@@ -146,11 +140,8 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let family = Family::new_with_constructor(seconds_histogram as fn() -> Histogram);
-        let seconds = Class::ALL.map(|class| {
-            family.get_or_create_owned(&ClassLabel {
-                class: class.letter(),
-            })
-        });
+        let seconds =
+            Class::ALL.map(|class| family.get_or_create_owned(&ClassLabel { class: class.letter() }));
         Self {
             sessions: Gauge::default(),
             sessions_opened: Counter::default(),
@@ -187,11 +178,7 @@ impl Metrics {
     }
 
     fn register_sessions(&self, registry: &mut Registry) {
-        registry.register(
-            "mailweir_ingress_sessions",
-            "Sessions that are open now",
-            self.sessions.clone(),
-        );
+        registry.register("mailweir_ingress_sessions", "Sessions that are open now", self.sessions.clone());
         registry.register(
             "mailweir_ingress_sessions_opened",
             "Sessions that were greeted",

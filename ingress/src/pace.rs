@@ -21,11 +21,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// The content begins `now`.
     pub(crate) fn start(now: Instant) -> Self {
-        Self {
-            started: now,
-            last: now,
-            bytes: 0,
-        }
+        Self { started: now, last: now, bytes: 0 }
     }
 
     /// `bytes` came in.
@@ -53,10 +49,7 @@ mod tests {
 
     /// The deadline in seconds since the start, after reads of (second, bytes).
     fn deadline(reads: &[(u64, usize)], data_rate_min: u64) -> u64 {
-        let settings = Settings {
-            data_rate_min,
-            ..Settings::default()
-        };
+        let settings = Settings { data_rate_min, ..Settings::default() };
         let start = Instant::now();
         let mut pace = Pace::start(start);
         for (second, bytes) in reads {

@@ -23,9 +23,7 @@ impl Scripted {
         F: Fn(Mail, Deadline, Arc<dyn Early>) -> A + Send + Sync + 'static,
         A: Future<Output = Outcomes> + Send + 'static,
     {
-        Arc::new(Self(Box::new(move |mail, deadline, early| {
-            Box::pin(submit(mail, deadline, early))
-        })))
+        Arc::new(Self(Box::new(move |mail, deadline, early| Box::pin(submit(mail, deadline, early)))))
     }
 
     /// Takes every mail at once.
@@ -76,19 +74,12 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            unread: Vec::new(),
-            patience: PATIENCE,
-        }
+        Self { stream, unread: Vec::new(), patience: PATIENCE }
     }
 
     /// For tests in real time.
     pub(crate) fn impatient(self) -> Self {
-        Self {
-            patience: Duration::from_secs(30),
-            ..self
-        }
+        Self { patience: Duration::from_secs(30), ..self }
     }
 
     pub(crate) async fn send(&mut self, text: &str) {

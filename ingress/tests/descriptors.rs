@@ -33,25 +33,16 @@ impl Pipeline for Nobody {
 fn accept_errors(registry: &Registry) -> u64 {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("mailweir_ingress_accept_errors_total "));
+    let line = text.lines().find_map(|line| line.strip_prefix("mailweir_ingress_accept_errors_total "));
     line.unwrap().parse().unwrap()
 }
 
 #[tokio::test]
 async fn f47_accepting_goes_on_once_there_are_descriptors_again() {
-    let limit = Rlimit {
-        current: Some(DESCRIPTORS_MAX),
-        maximum: Some(DESCRIPTORS_MAX),
-    };
+    let limit = Rlimit { current: Some(DESCRIPTORS_MAX), maximum: Some(DESCRIPTORS_MAX) };
     setrlimit(Resource::Nofile, limit).unwrap();
     let mut registry = Registry::default();
-    let server = Server::new(
-        Settings::default(),
-        Arc::new(Nobody),
-        Metrics::register(&mut registry),
-    );
+    let server = Server::new(Settings::default(), Arc::new(Nobody), Metrics::register(&mut registry));
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local().to_string();
     let mut serving = tokio::task::JoinSet::new();
@@ -68,9 +59,7 @@ async fn f47_accepting_goes_on_once_there_are_descriptors_again() {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(30), refused)
-        .await
-        .expect("accepting failed");
+    timeout(Duration::from_secs(30), refused).await.expect("accepting failed");
     drop(clients);
 
     let greeted = async {
@@ -84,9 +73,7 @@ async fn f47_accepting_goes_on_once_there_are_descriptors_again() {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    let greeting = timeout(Duration::from_secs(30), greeted)
-        .await
-        .expect("accepting goes on");
+    let greeting = timeout(Duration::from_secs(30), greeted).await.expect("accepting goes on");
     assert_eq!(&greeting, b"220 ");
     drain.cancel();
     serving.join_next().await.unwrap().unwrap();

@@ -40,10 +40,7 @@ impl Pipeline for Holding {
 /// The largest resident size so far, in bytes.
 fn resident_bytes_max() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
@@ -51,11 +48,7 @@ fn resident_bytes_max() -> u64 {
 /// other behind its dot.
 async fn send(address: String, content: Arc<[u8]>, announced: bool) -> bool {
     let mut stream = BufReader::new(TcpStream::connect(&address).await.unwrap());
-    let size = if announced {
-        format!(" SIZE={}", content.len())
-    } else {
-        String::new()
-    };
+    let size = if announced { format!(" SIZE={}", content.len()) } else { String::new() };
     let envelope = format!("HELO client\r\nMAIL FROM:<>{size}\r\nRCPT TO:<a@b.test>\r\nDATA\r\n");
     stream.write_all(envelope.as_bytes()).await.unwrap();
     let mut lines = Vec::new();
@@ -89,10 +82,7 @@ async fn f44_large_mails_at_once_stay_within_what_was_admitted() {
     let budget = settings.in_flight_bytes_max;
     let (started, mut starts) = mpsc::channel(CLIENTS);
     let let_go = Arc::new(Semaphore::new(0));
-    let pipeline = Holding {
-        started,
-        let_go: let_go.clone(),
-    };
+    let pipeline = Holding { started, let_go: let_go.clone() };
     let server = Server::new(settings, Arc::new(pipeline), Metrics::default());
     let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local().to_string();
@@ -113,10 +103,7 @@ async fn f44_large_mails_at_once_stay_within_what_was_admitted() {
         starts.recv().await.unwrap();
     }
     let used = resident_bytes_max() - before;
-    assert!(
-        budget * 8 / 10 < used,
-        "{used} is less than was sent: nothing was measured"
-    );
+    assert!(budget * 8 / 10 < used, "{used} is less than was sent: nothing was measured");
     let_go.add_permits(CLIENTS);
     let taken = clients.join_all().await;
     assert_eq!(taken.into_iter().filter(|taken| *taken).count(), ADMITTED);

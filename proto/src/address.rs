@@ -84,10 +84,7 @@ impl Mailbox {
         if domain.is_some_and(|domain| !is_domain(domain)) {
             return Err(AddressError::Domain);
         }
-        Ok(Self {
-            raw: text.into(),
-            key: key_of(local, domain).into(),
-        })
+        Ok(Self { raw: text.into(), key: key_of(local, domain).into() })
     }
 }
 
@@ -204,10 +201,8 @@ pub fn split_path(argument: &str) -> Result<(&str, &str), AddressError> {
 }
 
 fn between_brackets(text: &str) -> Result<&str, AddressError> {
-    let inner = text
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'))
-        .ok_or(AddressError::Brackets)?;
+    let inner =
+        text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or(AddressError::Brackets)?;
     if inner.starts_with('@') {
         return Err(AddressError::SourceRoute);
     }
@@ -225,17 +220,10 @@ struct Ends {
 
 /// Walks the local part; what follows its `@` is the domain, to the end of the text.
 fn scan(text: &str) -> Result<Ends, AddressError> {
-    let local = if text.starts_with('"') {
-        quoted_end(text)
-    } else {
-        atoms_end(text)
-    }
-    .ok_or(AddressError::Local)?;
+    let local =
+        if text.starts_with('"') { quoted_end(text) } else { atoms_end(text) }.ok_or(AddressError::Local)?;
     match text.as_bytes().get(local) {
-        None | Some(b'@') => Ok(Ends {
-            local,
-            total: text.len(),
-        }),
+        None | Some(b'@') => Ok(Ends { local, total: text.len() }),
         Some(_) => Err(AddressError::Local),
     }
 }
@@ -280,9 +268,7 @@ fn is_domain(domain: &str) -> bool {
         c => c.is_alphanumeric() || !(c.is_control() || c.is_whitespace()),
     };
     let labels = domain.strip_suffix('.').unwrap_or(domain).split('.');
-    labels
-        .into_iter()
-        .all(|label| !label.is_empty() && label.chars().all(is_letter))
+    labels.into_iter().all(|label| !label.is_empty() && label.chars().all(is_letter))
 }
 
 fn key_of(local: &str, domain: Option<&str>) -> String {

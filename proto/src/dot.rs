@@ -45,10 +45,7 @@ impl Default for Decoder {
 impl Decoder {
     /// At the start of the content.
     pub fn new() -> Self {
-        Self {
-            at: At::LineStart,
-            bare: 0,
-        }
+        Self { at: At::LineStart, bare: 0 }
     }
 
     /// How many bare CR and LF were turned into CRLF.

@@ -54,10 +54,7 @@ impl FromStr for Endpoint {
         if host.is_empty() || is_bare_v6 || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(syntax());
         }
-        Ok(Self::Tcp {
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Self::Tcp { host: host.to_owned(), port })
     }
 }
 
@@ -77,31 +74,14 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_text_and_back() {
-        for text in [
-            "127.0.0.1:20024",
-            "[::1]:25",
-            "mx.example.org:25",
-            "unix:/run/mailweir/lmtp",
-        ] {
-            assert_eq!(
-                text.parse::<Endpoint>().map(|e| e.to_string()).as_deref(),
-                Ok(text)
-            );
+        for text in ["127.0.0.1:20024", "[::1]:25", "mx.example.org:25", "unix:/run/mailweir/lmtp"] {
+            assert_eq!(text.parse::<Endpoint>().map(|e| e.to_string()).as_deref(), Ok(text));
         }
     }
 
     #[test]
     fn what_is_no_endpoint_says_so() {
-        for text in [
-            "",
-            "localhost",
-            ":25",
-            "::1:25",
-            "a:65536",
-            "a b:25",
-            "unix:",
-            "unix:run/x",
-        ] {
+        for text in ["", "localhost", ":25", "::1:25", "a:65536", "a b:25", "unix:", "unix:run/x"] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
     }

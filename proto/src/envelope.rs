@@ -37,10 +37,7 @@ pub struct Recipient {
 impl Recipient {
     /// A recipient without parameters.
     pub fn new(path: ForwardPath) -> Self {
-        Self {
-            path,
-            params: RcptParams::default(),
-        }
+        Self { path, params: RcptParams::default() }
     }
 }
 
@@ -135,13 +132,7 @@ impl Envelope {
         if recipients.is_empty() {
             return Err(EnvelopeError::NoRecipient);
         }
-        Ok(Self {
-            sender,
-            params,
-            recipients,
-            origin: Origin::default(),
-            peer: None,
-        })
+        Ok(Self { sender, params, recipients, origin: Origin::default(), peer: None })
     }
 
     /// The same envelope with what XFORWARD told.

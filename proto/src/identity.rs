@@ -78,29 +78,18 @@ mod tests {
 
     fn key(ident: Option<&str>, sender: &str, content: &[u8], tx: u128) -> MessageKey {
         let sender = ReversePath::parse(sender, false).unwrap();
-        MessageKey::new(
-            ident,
-            &sender,
-            &Digest::of(content),
-            TxId::new(Uuid::from_u128(tx)),
-        )
+        MessageKey::new(ident, &sender, &Digest::of(content), TxId::new(Uuid::from_u128(tx)))
     }
 
     #[test]
     fn a_retry_has_the_key_of_the_first_attempt() {
-        assert_eq!(
-            key(Some("4F"), "<a@b>", b"x", 1),
-            key(Some("4F"), "<a@b>", b"x", 2)
-        );
+        assert_eq!(key(Some("4F"), "<a@b>", b"x", 1), key(Some("4F"), "<a@b>", b"x", 2));
     }
 
     #[test]
     fn honest_identical_mails_are_two() {
         assert_ne!(key(None, "<a@b>", b"x", 1), key(None, "<a@b>", b"x", 2));
-        assert_ne!(
-            key(Some("4F"), "<a@b>", b"x", 1),
-            key(Some("50"), "<a@b>", b"x", 1)
-        );
+        assert_ne!(key(Some("4F"), "<a@b>", b"x", 1), key(Some("50"), "<a@b>", b"x", 1));
     }
 
     #[test]
@@ -108,19 +97,13 @@ mod tests {
         let base = key(Some("4F"), "<a@b>", b"x", 1);
         assert_ne!(base, key(Some("4F"), "<a@c>", b"x", 1));
         assert_ne!(base, key(Some("4F"), "<a@b>", b"y", 1));
-        assert_ne!(
-            base,
-            key(Some("4Fa"), "<@b>".replace('@', "x@").as_str(), b"x", 1)
-        );
+        assert_ne!(base, key(Some("4Fa"), "<@b>".replace('@', "x@").as_str(), b"x", 1));
     }
 
     #[test]
     fn a_transaction_id_is_text_and_back_and_tells_its_time() {
-        let tx = TxId::new(Uuid::new_v7(uuid::Timestamp::from_unix(
-            uuid::NoContext,
-            1_800_000_000,
-            5_000_000,
-        )));
+        let tx =
+            TxId::new(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 1_800_000_000, 5_000_000)));
         assert_eq!(TxId::parse(&tx.to_string()), Some(tx));
         assert_eq!(tx.unix_ms(), Some(1_800_000_000_005));
     }

@@ -94,13 +94,7 @@ impl Mail {
     pub fn new(tx: TxId, envelope: Envelope, content: Bytes) -> Self {
         let digest = Digest::of(&content);
         let key = MessageKey::new(envelope.origin().ident.as_deref(), envelope.sender(), &digest, tx);
-        Self {
-            tx,
-            key,
-            envelope: Arc::new(envelope),
-            content,
-            digest,
-        }
+        Self { tx, key, envelope: Arc::new(envelope), content, digest }
     }
 
     /// Its lane.
@@ -113,12 +107,7 @@ impl Mail {
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let recipients = self.envelope.recipients().len();
-        write!(
-            f,
-            "mail {} ({recipients} recipients, {} bytes)",
-            self.tx,
-            self.content.len()
-        )
+        write!(f, "mail {} ({recipients} recipients, {} bytes)", self.tx, self.content.len())
     }
 }
 
@@ -128,13 +117,7 @@ mod tests {
 
     #[test]
     fn classes_change_at_their_limits() {
-        let cases = [
-            (0, "s"),
-            (262_144, "s"),
-            (262_145, "m"),
-            (4_194_304, "m"),
-            (4_194_305, "l"),
-        ];
+        let cases = [(0, "s"), (262_144, "s"), (262_145, "m"), (4_194_304, "m"), (4_194_305, "l")];
         for (bytes, letter) in cases {
             assert_eq!(Class::of(bytes).letter(), letter, "{bytes}");
         }

@@ -32,15 +32,8 @@ pub enum OriginAttribute {
 
 impl OriginAttribute {
     /// All of them, in the order in which they are announced.
-    pub const ALL: [Self; 7] = [
-        Self::Name,
-        Self::Addr,
-        Self::Port,
-        Self::Proto,
-        Self::Helo,
-        Self::Ident,
-        Self::Source,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Name, Self::Addr, Self::Port, Self::Proto, Self::Helo, Self::Ident, Self::Source];
 
     /// The keyword on the wire.
     pub fn keyword(self) -> &'static str {
@@ -131,9 +124,7 @@ impl Origin {
 
     /// One attribute as `NAME=xtext`, `[UNAVAILABLE]` when it was not given.
     pub fn encoded(&self, attribute: OriginAttribute) -> String {
-        let value = self
-            .get(attribute)
-            .map_or_else(|| "[UNAVAILABLE]".to_owned(), xtext_encode);
+        let value = self.get(attribute).map_or_else(|| "[UNAVAILABLE]".to_owned(), xtext_encode);
         format!("{}={value}", attribute.keyword())
     }
 
@@ -162,13 +153,9 @@ mod tests {
     #[test]
     fn attributes_are_decoded_kept_and_encoded_again() {
         let mut origin = Origin::default();
-        for attribute in [
-            "NAME=spike.example",
-            "addr=192.0.2.1",
-            "HELO=a+2Bb",
-            "IDENT=4Fxy",
-            "PORT=[UNAVAILABLE]",
-        ] {
+        for attribute in
+            ["NAME=spike.example", "addr=192.0.2.1", "HELO=a+2Bb", "IDENT=4Fxy", "PORT=[UNAVAILABLE]"]
+        {
             origin.take(attribute).unwrap();
         }
         assert_eq!(origin.helo.as_deref(), Some("a+b"));
@@ -183,10 +170,7 @@ mod tests {
         assert_eq!(origin.take("NAME"), Err(OriginError::Syntax));
         assert_eq!(origin.take("LOGIN=x"), Err(OriginError::Unknown));
         assert_eq!(origin.take("NAME=a+0D+0ARSET"), Err(OriginError::Value));
-        assert_eq!(
-            origin.take(&format!("NAME={}", "x".repeat(256))),
-            Err(OriginError::TooLong)
-        );
+        assert_eq!(origin.take(&format!("NAME={}", "x".repeat(256))), Err(OriginError::TooLong));
         assert!(origin.is_empty());
     }
 }

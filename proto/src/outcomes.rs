@@ -19,9 +19,7 @@ impl Outcomes {
 
     /// The same reply for every recipient.
     pub fn all(envelope: &Envelope, reply: &Reply) -> Self {
-        Self {
-            replies: vec![reply.clone(); envelope.recipients().len()].into(),
-        }
+        Self { replies: vec![reply.clone(); envelope.recipients().len()].into() }
     }
 
     /// Sets one recipient's reply. A position that the envelope does not have is ignored: it has nobody to tell.
@@ -33,18 +31,12 @@ impl Outcomes {
 
     /// One recipient's reply; unknown for a position that the envelope does not have.
     pub fn get(&self, position: Position) -> Reply {
-        self.replies
-            .get(position.index())
-            .cloned()
-            .unwrap_or_else(Reply::unknown)
+        self.replies.get(position.index()).cloned().unwrap_or_else(Reply::unknown)
     }
 
     /// All replies in RCPT order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Position, &Reply)> {
-        self.replies
-            .iter()
-            .enumerate()
-            .map(|(index, reply)| (Position::new(index), reply))
+        self.replies.iter().enumerate().map(|(index, reply)| (Position::new(index), reply))
     }
 
     /// The one reply that an SMTP client gets for all recipients: the worst. A transient one makes the client try
@@ -83,12 +75,7 @@ mod tests {
 
     fn envelope(recipients: usize) -> Envelope {
         let recipient = Recipient::new(ForwardPath::parse("<a@example.org>", false).unwrap());
-        Envelope::new(
-            ReversePath::Null,
-            MailParams::default(),
-            vec![recipient; recipients],
-        )
-        .unwrap()
+        Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient; recipients]).unwrap()
     }
 
     #[test]
@@ -104,11 +91,7 @@ mod tests {
     #[test]
     fn merging_takes_the_worst() {
         let reply = |code| Reply::new(code, None, "x");
-        for (codes, merged) in [
-            ([250, 451, 550], 451),
-            ([550, 250, 250], 550),
-            ([250, 250, 250], 250),
-        ] {
+        for (codes, merged) in [([250, 451, 550], 451), ([550, 250, 250], 550), ([250, 250, 250], 250)] {
             let mut outcomes = Outcomes::unknown(&envelope(3));
             for (index, code) in codes.into_iter().enumerate() {
                 outcomes.set(Position::new(index), reply(code));

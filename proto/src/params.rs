@@ -145,30 +145,14 @@ impl RcptParams {
     /// NOTIFY and ORCPT for a next hop that announces DSN, each with a leading space.
     pub fn dsn_encoded(&self) -> String {
         let mut out = String::new();
-        if let Some(Notify {
-            success,
-            failure,
-            delay,
-        }) = self.notify
-        {
+        if let Some(Notify { success, failure, delay }) = self.notify {
             let wanted = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
-            let words: Vec<_> = wanted
-                .into_iter()
-                .filter_map(|(on, word)| on.then_some(word))
-                .collect();
+            let words: Vec<_> = wanted.into_iter().filter_map(|(on, word)| on.then_some(word)).collect();
             out.push_str(" NOTIFY=");
-            out.push_str(&if words.is_empty() {
-                "NEVER".to_owned()
-            } else {
-                words.join(",")
-            });
+            out.push_str(&if words.is_empty() { "NEVER".to_owned() } else { words.join(",") });
         }
         if let Some(Orcpt { kind, address }) = &self.orcpt {
-            let address = if kind == "rfc822" {
-                xtext_encode(address)
-            } else {
-                address.clone()
-            };
+            let address = if kind == "rfc822" { xtext_encode(address) } else { address.clone() };
             out.push_str(&format!(" ORCPT={kind};{address}"));
         }
         out
@@ -255,35 +239,19 @@ mod tests {
 
     fn mail(parameters: &[&str]) -> Result<MailParams, ParamError> {
         let mut params = MailParams::default();
-        parameters
-            .iter()
-            .try_for_each(|p| params.take(p))
-            .map(|()| params)
+        parameters.iter().try_for_each(|p| params.take(p)).map(|()| params)
     }
 
     fn rcpt(parameters: &[&str]) -> Result<RcptParams, ParamError> {
         let mut params = RcptParams::default();
-        parameters
-            .iter()
-            .try_for_each(|p| params.take(p))
-            .map(|()| params)
+        parameters.iter().try_for_each(|p| params.take(p)).map(|()| params)
     }
 
     #[test]
     fn mail_parameters_are_taken_and_encoded_again() {
-        let params = mail(&[
-            "size=10",
-            "BODY=8BITMIME",
-            "SMTPUTF8",
-            "RET=HDRS",
-            "ENVID=QQ+2B1",
-            "AUTH=<>",
-        ])
-        .unwrap();
-        assert_eq!(
-            (params.size, params.body, params.smtputf8),
-            (Some(10), Some(Body::EightBitMime), true)
-        );
+        let params =
+            mail(&["size=10", "BODY=8BITMIME", "SMTPUTF8", "RET=HDRS", "ENVID=QQ+2B1", "AUTH=<>"]).unwrap();
+        assert_eq!((params.size, params.body, params.smtputf8), (Some(10), Some(Body::EightBitMime), true));
         assert_eq!(params.auth.as_deref(), Some("<>"));
         assert_eq!(params.dsn_encoded(), " RET=HDRS ENVID=QQ+2B1");
         assert_eq!(mail(&["SIZE=99999999999999999999"]).unwrap().size, Some(u64::MAX));
@@ -292,10 +260,7 @@ mod tests {
     #[test]
     fn rcpt_parameters_are_taken_and_encoded_again() {
         let params = rcpt(&["NOTIFY=delay,SUCCESS", "ORCPT=rfc822;Bob+2Bx@example.org"]).unwrap();
-        assert_eq!(
-            params.dsn_encoded(),
-            " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2Bx@example.org"
-        );
+        assert_eq!(params.dsn_encoded(), " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2Bx@example.org");
         assert_eq!(params.orcpt.unwrap().address, "Bob+x@example.org");
         assert_eq!(rcpt(&["NOTIFY=NEVER"]).unwrap().dsn_encoded(), " NOTIFY=NEVER");
     }
@@ -314,13 +279,7 @@ mod tests {
         ] {
             assert_eq!(mail(&[value]), Err(ParamError::Value), "{value}");
         }
-        for value in [
-            "NOTIFY=NEVER,SUCCESS",
-            "NOTIFY=",
-            "ORCPT=rfc822",
-            "ORCPT=rfc822;a+0A",
-            "ORCPT=;a",
-        ] {
+        for value in ["NOTIFY=NEVER,SUCCESS", "NOTIFY=", "ORCPT=rfc822", "ORCPT=rfc822;a+0A", "ORCPT=;a"] {
             assert_eq!(rcpt(&[value]), Err(ParamError::Value), "{value}");
         }
         assert_eq!(mail(&["SIZE=1", "SIZE=1"]), Err(ParamError::Repeated));

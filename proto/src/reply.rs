@@ -42,16 +42,8 @@ pub struct Reply {
 impl Reply {
     /// Builds a reply. A code outside 200–299, 400–599 becomes 451: what we cannot read, we do not know.
     pub fn new(code: u16, enhanced: impl Into<Option<Enhanced>>, text: impl AsRef<str>) -> Self {
-        let code = if matches!(code, 200..=299 | 400..=599) {
-            code
-        } else {
-            451
-        };
-        Self {
-            code,
-            enhanced: enhanced.into(),
-            text: printable(text.as_ref()),
-        }
+        let code = if matches!(code, 200..=299 | 400..=599) { code } else { 451 };
+        Self { code, enhanced: enhanced.into(), text: printable(text.as_ref()) }
     }
 
     /// A reply with an enhanced code `class.subject.detail`, the class being that of `code`.
@@ -101,11 +93,7 @@ impl fmt::Display for Reply {
         if let Some(enhanced) = self.enhanced {
             write!(f, " {}.{}.{}", self.code / 100, enhanced.subject, enhanced.detail)?;
         }
-        if self.text.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " {}", self.text)
-        }
+        if self.text.is_empty() { Ok(()) } else { write!(f, " {}", self.text) }
     }
 }
 
@@ -114,11 +102,7 @@ impl fmt::Display for Reply {
 fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(TEXT_BYTES_MAX));
     for c in text.chars() {
-        let c = if c.is_control() || c == '\u{2028}' || c == '\u{2029}' {
-            ' '
-        } else {
-            c
-        };
+        let c = if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c };
         if c == ' ' && (out.is_empty() || out.ends_with(' ')) {
             continue;
         }
@@ -137,14 +121,8 @@ mod tests {
 
     #[test]
     fn a_reply_is_written_as_the_rfcs_say() {
-        assert_eq!(
-            Reply::enhanced(250, 0, 0, "Ok: queued as 4F").to_string(),
-            "250 2.0.0 Ok: queued as 4F"
-        );
-        assert_eq!(
-            Reply::enhanced(552, 3, 4, "too big").to_string(),
-            "552 5.3.4 too big"
-        );
+        assert_eq!(Reply::enhanced(250, 0, 0, "Ok: queued as 4F").to_string(), "250 2.0.0 Ok: queued as 4F");
+        assert_eq!(Reply::enhanced(552, 3, 4, "too big").to_string(), "552 5.3.4 too big");
         assert_eq!(Reply::new(220, None, "").to_string(), "220");
     }
 

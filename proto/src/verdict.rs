@@ -157,15 +157,11 @@ impl Group {
         let (class, standard) = match self.disposition {
             Disposition::Discard => (Positive, Reply::enhanced(250, 7, 0, "Ok, discarded by policy")),
             Disposition::Reject => (Permanent, Reply::enhanced(554, 7, 0, "rejected by policy")),
-            Disposition::Tempfail | Disposition::Pass | Disposition::Tag => (
-                Transient,
-                Reply::enhanced(451, 7, 0, "not accepted now, try again later"),
-            ),
+            Disposition::Tempfail | Disposition::Pass | Disposition::Tag => {
+                (Transient, Reply::enhanced(451, 7, 0, "not accepted now, try again later"))
+            }
         };
-        self.reply
-            .clone()
-            .filter(|reply| reply.class() == class)
-            .unwrap_or(standard)
+        self.reply.clone().filter(|reply| reply.class() == class).unwrap_or(standard)
     }
 }
 
@@ -187,12 +183,7 @@ impl Verdict {
             .map(|finding| finding.category)
             .max_by_key(|c| c.rank())
             .unwrap_or(Category::Clean);
-        Self {
-            category,
-            findings,
-            groups: vec![group],
-            membership: vec![0; envelope.recipients().len()],
-        }
+        Self { category, findings, groups: vec![group], membership: vec![0; envelope.recipients().len()] }
     }
 
     /// The worst that was found.
@@ -208,26 +199,17 @@ impl Verdict {
     /// The groups of `envelope`'s recipients, each with its positions in RCPT order; groups without recipients are
     /// left out. A recipient that the verdict does not know (it was made for another envelope) is tempfailed.
     pub fn groups_of(&self, envelope: &Envelope) -> Vec<(Group, Vec<Position>)> {
-        let stranger = Group {
-            disposition: Disposition::Tempfail,
-            reply: None,
-            edits: Vec::new(),
-        };
+        let stranger = Group { disposition: Disposition::Tempfail, reply: None, edits: Vec::new() };
         let mut members: Vec<Vec<Position>> = vec![Vec::new(); self.groups.len() + 1];
         for position in envelope.positions() {
-            let group = self
-                .membership
-                .get(position.index())
-                .map_or(self.groups.len(), |group| *group as usize);
+            let group =
+                self.membership.get(position.index()).map_or(self.groups.len(), |group| *group as usize);
             if let Some(members) = members.get_mut(group.min(self.groups.len())) {
                 members.push(position);
             }
         }
         let groups = self.groups.iter().cloned().chain([stranger]);
-        groups
-            .zip(members)
-            .filter(|(_, members)| !members.is_empty())
-            .collect()
+        groups.zip(members).filter(|(_, members)| !members.is_empty()).collect()
     }
 }
 
@@ -238,34 +220,17 @@ mod tests {
 
     fn envelope(recipients: usize) -> Envelope {
         let recipient = Recipient::new(ForwardPath::parse("<a@example.org>", false).unwrap());
-        Envelope::new(
-            ReversePath::Null,
-            MailParams::default(),
-            vec![recipient; recipients],
-        )
-        .unwrap()
+        Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient; recipients]).unwrap()
     }
 
     fn group(disposition: Disposition) -> Group {
-        Group {
-            disposition,
-            reply: None,
-            edits: Vec::new(),
-        }
+        Group { disposition, reply: None, edits: Vec::new() }
     }
 
     #[test]
     fn the_worst_finding_gives_the_category() {
-        let finding = |category| Finding {
-            check: "x".into(),
-            category,
-            name: String::new(),
-        };
-        let found = vec![
-            finding(Category::Spam),
-            finding(Category::Virus),
-            finding(Category::Banned),
-        ];
+        let finding = |category| Finding { check: "x".into(), category, name: String::new() };
+        let found = vec![finding(Category::Spam), finding(Category::Virus), finding(Category::Banned)];
         assert_eq!(
             Verdict::uniform(&envelope(1), found, group(Disposition::Pass)).category(),
             Category::Virus

@@ -28,18 +28,11 @@ pub struct Clamd {
 impl Clamd {
     /// Starts one on a TCP port and a unix socket.
     pub async fn start() -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("clamd-")
-            .tempdir()
-            .expect("make directory");
+        let directory = tempfile::Builder::new().prefix("clamd-").tempdir().expect("make directory");
         let port = ReservedPort::new();
         write_configuration(directory.path(), &port);
         let process = launch(directory.path(), &port).await;
-        Self {
-            process,
-            port,
-            directory,
-        }
+        Self { process, port, directory }
     }
 
     /// `HOST:PORT`.
@@ -83,9 +76,7 @@ impl Clamd {
 pub fn test_files() -> Vec<PathBuf> {
     let directory = tool(&["/usr/share/clamav-testfiles"], "clamav-testfiles");
     let entries = fs::read_dir(directory).expect("list test files");
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("list test files").path())
-        .collect();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("list test files").path()).collect();
     files.sort();
     files
 }
@@ -98,11 +89,8 @@ fn write_configuration(directory: &Path, port: &ReservedPort) {
     let database = directory.join("database");
     fs::create_dir(&database).expect("make directory");
     let hex: String = eicar().iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(
-        database.join("test.ndb"),
-        format!("Eicar-Test-Signature:0:*:{hex}\n"),
-    )
-    .expect("write signature");
+    fs::write(database.join("test.ndb"), format!("Eicar-Test-Signature:0:*:{hex}\n"))
+        .expect("write signature");
     fs::write(database.join("test.hdb"), TEST_FILE_SIGNATURE).expect("write signature");
     let directory = directory.display();
     let number = port.number();

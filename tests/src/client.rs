@@ -29,10 +29,7 @@ impl Reply {
 
     /// The code of the last line.
     pub fn code(&self) -> u16 {
-        self.last()
-            .get(..3)
-            .and_then(|code| code.parse().ok())
-            .unwrap_or(0)
+        self.last().get(..3).and_then(|code| code.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -48,11 +45,7 @@ impl Client {
     pub async fn connect(endpoint: &str) -> Self {
         let io = within(&format!("connect to {endpoint}"), connect(endpoint)).await;
         let io = io.unwrap_or_else(|e| panic!("cannot connect to {endpoint}: {e}"));
-        Self {
-            io,
-            received: Vec::new(),
-            transcript: Transcript::new(),
-        }
+        Self { io, received: Vec::new(), transcript: Transcript::new() }
     }
 
     /// Connects, expects the greeting and says LHLO.
@@ -161,17 +154,14 @@ impl Client {
                 return Some(String::from_utf8_lossy(line).into_owned());
             }
             match tokio::time::timeout(DEADLINE, self.io.read_buf(&mut self.received)).await {
-                Err(_) => self.fail(&format!(
-                    "expected {expected:?}, but nothing came within {DEADLINE:?}"
-                )),
+                Err(_) => self.fail(&format!("expected {expected:?}, but nothing came within {DEADLINE:?}")),
                 Ok(Ok(0)) => {
                     self.transcript.add(Speaker::Note, b"closed by the other end\r\n");
                     return None;
                 }
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => {
-                    self.transcript
-                        .add(Speaker::Note, format!("{error}\r\n").as_bytes());
+                    self.transcript.add(Speaker::Note, format!("{error}\r\n").as_bytes());
                     return None;
                 }
             }

@@ -48,10 +48,7 @@ impl FakeClamd {
     pub async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind fake clamd");
         let endpoint = listener.local_addr().expect("bound").to_string();
-        let state = Arc::new(State {
-            behaviour: Mutex::new(behaviour),
-            streams: watch::Sender::new(0),
-        });
+        let state = Arc::new(State { behaviour: Mutex::new(behaviour), streams: watch::Sender::new(0) });
         let (accepting, mut tasks) = (state.clone(), JoinSet::new());
         tasks.spawn(async move {
             let mut sessions = JoinSet::new();
@@ -63,11 +60,7 @@ impl FakeClamd {
                 });
             }
         });
-        Self {
-            endpoint,
-            state,
-            _tasks: tasks,
-        }
+        Self { endpoint, state, _tasks: tasks }
     }
 
     /// `HOST:PORT`.
@@ -84,9 +77,7 @@ impl FakeClamd {
     pub async fn streams(&self, count: usize) {
         let mut streams = self.state.streams.subscribe();
         let what = format!("{count} streams at the fake clamd");
-        within(&what, streams.wait_for(|seen| *seen >= count))
-            .await
-            .expect("state lives");
+        within(&what, streams.wait_for(|seen| *seen >= count)).await.expect("state lives");
     }
 }
 
@@ -134,10 +125,7 @@ async fn command(io: &mut BufReader<TcpStream>) -> io::Result<Option<(String, u8
     let mut command = Vec::new();
     io.read_until(end, &mut command).await?;
     let command = command.strip_suffix(&[end]).unwrap_or(&command);
-    let command = command
-        .strip_prefix(b"z")
-        .or(command.strip_prefix(b"n"))
-        .unwrap_or(command);
+    let command = command.strip_prefix(b"z").or(command.strip_prefix(b"n")).unwrap_or(command);
     Ok(Some((String::from_utf8_lossy(command).into_owned(), end)))
 }
 

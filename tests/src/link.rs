@@ -73,12 +73,7 @@ impl Link {
                 running.spawn(connection(stream, current.clone()));
             }
         });
-        Self {
-            endpoint,
-            condition,
-            connections,
-            _tasks: tasks,
-        }
+        Self { endpoint, condition, connections, _tasks: tasks }
     }
 
     /// `HOST:PORT` of this end.
@@ -93,8 +88,7 @@ impl Link {
 
     /// New connections go there.
     pub fn lead_to(&self, target: &str) {
-        self.condition
-            .send_modify(|condition| condition.target = Some(target.to_owned()));
+        self.condition.send_modify(|condition| condition.target = Some(target.to_owned()));
     }
 
     /// Cuts what is open; new connections are closed at once.
@@ -134,10 +128,7 @@ async fn connection(near: TcpStream, mut current: watch::Receiver<Condition>) {
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     let both = async {
-        tokio::try_join!(
-            pump(near_read, far_write, condition.up),
-            pump(far_read, near_write, condition.down)
-        )
+        tokio::try_join!(pump(near_read, far_write, condition.up), pump(far_read, near_write, condition.down))
     };
     tokio::select! {
         // An error of one direction ends both: they are dropped here.

@@ -4,10 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The EICAR test file, which every virus scanner knows; put together here so that this file is none.
 pub fn eicar() -> Vec<u8> {
-    let (first, second) = (
-        r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR",
-        "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*",
-    );
+    let (first, second) = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR", "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*");
     [first.as_bytes(), second.as_bytes()].concat()
 }
 
@@ -29,11 +26,7 @@ pub struct TestMail {
 impl TestMail {
     /// A small mail to one recipient.
     pub fn new() -> Self {
-        let token = format!(
-            "token-{}-{}",
-            std::process::id(),
-            SERIAL.fetch_add(1, Ordering::Relaxed)
-        );
+        let token = format!("token-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let content = format!(
             "From: Sender <sender@example.org>\r\nTo: Recipient <rcpt@example.net>\r\nSubject: A test\r\n\
              Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{token}@example.org>\r\nX-Token: {token}\r\n\
@@ -120,11 +113,7 @@ fn base64_lines(bytes: &[u8]) -> String {
             let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
             for digit in 0..4 {
                 let value = (bits >> (18 - 6 * digit)) as usize & 63;
-                text.push(if digit <= group.len() {
-                    ALPHABET[value] as char
-                } else {
-                    '='
-                });
+                text.push(if digit <= group.len() { ALPHABET[value] as char } else { '=' });
             }
         }
         text.push_str("\r\n");
@@ -137,18 +126,12 @@ fn base64_lines(bytes: &[u8]) -> String {
 /// Where the content begins with its body, without the empty line that ends a header section, that line may be added
 /// too: else the body's first lines would become part of the header.
 pub fn added_fields(sent: &[u8], got: &[u8]) -> Vec<String> {
-    let Some(split) = got
-        .len()
-        .checked_sub(sent.len())
-        .filter(|&at| got.ends_with(sent) && at <= got.len())
+    let Some(split) = got.len().checked_sub(sent.len()).filter(|&at| got.ends_with(sent) && at <= got.len())
     else {
         panic!("{}", first_difference(sent, got));
     };
     let added = String::from_utf8_lossy(&got[..split]).into_owned();
-    assert!(
-        added.is_empty() || added.ends_with("\r\n"),
-        "added fields do not end with CRLF:\n{added}"
-    );
+    assert!(added.is_empty() || added.ends_with("\r\n"), "added fields do not end with CRLF:\n{added}");
     let added = match added.strip_suffix("\r\n\r\n") {
         Some(fields) if begins_with_body(sent) => format!("{fields}\r\n"),
         _ => added,
@@ -177,17 +160,10 @@ fn begins_with_body(content: &[u8]) -> bool {
 
 /// Where the two differ, counted from the end: added fields stand at the beginning.
 fn first_difference(sent: &[u8], got: &[u8]) -> String {
-    let same = sent
-        .iter()
-        .rev()
-        .zip(got.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = sent.iter().rev().zip(got.iter().rev()).take_while(|(a, b)| a == b).count();
     let around = |bytes: &[u8]| {
         let at = bytes.len() - same;
-        bytes[at.saturating_sub(80)..(at + 40).min(bytes.len())]
-            .escape_ascii()
-            .to_string()
+        bytes[at.saturating_sub(80)..(at + 40).min(bytes.len())].escape_ascii().to_string()
     };
     format!(
         "content was changed: sent {} bytes, got {}, the last {same} are the same; before that\nsent …{}\n got …{}",
@@ -204,12 +180,7 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
-        for (plain, encoded) in [
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
+        for (plain, encoded) in [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             assert_eq!(base64_lines(plain.as_bytes()), format!("{encoded}\r\n"));
         }
         assert_eq!(base64_lines(&[0; 58]).lines().next().map(str::len), Some(76));
@@ -217,16 +188,11 @@ mod tests {
 
     #[test]
     fn added_fields_are_told() {
-        let fields = added_fields(
-            b"Subject: x\r\n\r\ny\r\n",
-            b"A: 1\r\n\t2\r\nB: 3\r\nSubject: x\r\n\r\ny\r\n",
-        );
+        let fields =
+            added_fields(b"Subject: x\r\n\r\ny\r\n", b"A: 1\r\n\t2\r\nB: 3\r\nSubject: x\r\n\r\ny\r\n");
         assert_eq!(fields, ["A: 1\t2", "B: 3"]);
         assert!(added_fields(b"", b"").is_empty());
-        assert_eq!(
-            added_fields(b"only a body\r\n", b"A: 1\r\n\r\nonly a body\r\n"),
-            ["A: 1"]
-        );
+        assert_eq!(added_fields(b"only a body\r\n", b"A: 1\r\n\r\nonly a body\r\n"), ["A: 1"]);
     }
 
     #[test]

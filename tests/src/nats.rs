@@ -20,16 +20,9 @@ pub struct Nats {
 impl Nats {
     /// Starts a server with an empty store.
     pub async fn start() -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("nats-")
-            .tempdir()
-            .expect("make directory");
+        let directory = tempfile::Builder::new().prefix("nats-").tempdir().expect("make directory");
         let (process, address) = launch(&directory).await;
-        Self {
-            process,
-            address,
-            directory,
-        }
+        Self { process, address, directory }
     }
 
     /// `HOST:PORT`.
@@ -60,14 +53,8 @@ impl Nats {
 }
 
 async fn launch(directory: &TempDir) -> (Process, String) {
-    let server = tool(
-        &[
-            "/usr/sbin/nats-server",
-            "/usr/local/bin/nats-server",
-            "/usr/bin/nats-server",
-        ],
-        "nats-server",
-    );
+    let server =
+        tool(&["/usr/sbin/nats-server", "/usr/local/bin/nats-server", "/usr/bin/nats-server"], "nats-server");
     let path = |name: &str| directory.path().join(name).display().to_string();
     let args = [
         "--addr",
@@ -82,9 +69,7 @@ async fn launch(directory: &TempDir) -> (Process, String) {
     ];
     let mut process = Process::start("nats-server", &server, &args, directory.path());
     // setpriv replaces itself by the server, so the process id in the file's name is the child's.
-    let ports = directory
-        .path()
-        .join(format!("nats-server_{}.ports", process.id()));
+    let ports = directory.path().join(format!("nats-server_{}.ports", process.id()));
     let address = eventually("nats-server tells its port", async || {
         assert!(process.status().is_none(), "{}", process.log_tail());
         address_in(&ports)

@@ -100,11 +100,7 @@ impl NextHop {
                 sessions.spawn(session::run(Box::new(stream), accepting.clone()));
             }
         });
-        Self {
-            endpoint,
-            state,
-            _tasks: tasks,
-        }
+        Self { endpoint, state, _tasks: tasks }
     }
 
     /// Follows `script` on a unix socket.
@@ -118,11 +114,7 @@ impl NextHop {
                 sessions.spawn(session::run(Box::new(stream), accepting.clone()));
             }
         });
-        Self {
-            endpoint: format!("unix:{}", path.display()),
-            state,
-            _tasks: tasks,
-        }
+        Self { endpoint: format!("unix:{}", path.display()), state, _tasks: tasks }
     }
 
     /// `HOST:PORT` or `unix:PATH`.
@@ -178,10 +170,7 @@ impl NextHop {
     /// Waits for `count` mails (their final dots), and gives all that came.
     pub async fn mails(&self, count: usize) -> Vec<Received> {
         let what = format!("{count} mails");
-        self.until(&what, |seen| {
-            (seen.mails.len() >= count).then(|| seen.mails.clone())
-        })
-        .await
+        self.until(&what, |seen| (seen.mails.len() >= count).then(|| seen.mails.clone())).await
     }
 
     /// The only mail there is; fails when there are more.
@@ -195,11 +184,8 @@ impl NextHop {
     pub fn assert_no_bare_line_ends(&self) {
         for wire in &self.state.seen.lock().expect("not poisoned").wire {
             let bare = bare_line_end(wire);
-            let around = bare.map(|at| {
-                wire[at.saturating_sub(60)..(at + 20).min(wire.len())]
-                    .escape_ascii()
-                    .to_string()
-            });
+            let around = bare
+                .map(|at| wire[at.saturating_sub(60)..(at + 20).min(wire.len())].escape_ascii().to_string());
             assert_eq!(around, None, "a bare line end was sent to the next hop");
         }
     }
@@ -207,11 +193,7 @@ impl NextHop {
 
 fn state(script: Script) -> Arc<State> {
     let changes = watch::Sender::new(0);
-    Arc::new(State {
-        script: Mutex::new(script),
-        seen: Mutex::default(),
-        changes,
-    })
+    Arc::new(State { script: Mutex::new(script), seen: Mutex::default(), changes })
 }
 
 /// Where the first CR or LF is that is no part of a CRLF.
@@ -229,13 +211,7 @@ mod tests {
     #[test]
     fn bare_line_ends_are_found() {
         assert_eq!(bare_line_end(b"a\r\nb\r\n"), None);
-        for (wire, at) in [
-            (&b"\n"[..], 0),
-            (b"a\r\n\n", 3),
-            (b"a\r\r\n", 1),
-            (b"a\rb", 1),
-            (b"a\r", 1),
-        ] {
+        for (wire, at) in [(&b"\n"[..], 0), (b"a\r\n\n", 3), (b"a\r\r\n", 1), (b"a\rb", 1), (b"a\r", 1)] {
             assert_eq!(bare_line_end(wire), Some(at), "{}", wire.escape_ascii());
         }
     }

@@ -13,11 +13,7 @@ pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("path of the running test");
     let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test");
     let binary = profile.join("mailweir");
-    assert!(
-        binary.exists(),
-        "{} is missing: run cargo build -p mailweir first",
-        binary.display()
-    );
+    assert!(binary.exists(), "{} is missing: run cargo build -p mailweir first", binary.display());
     binary
 }
 
@@ -38,11 +34,7 @@ impl Node {
         let mut process = Process::start(name, &binary(), &args, directory);
         // The file is put in place whole once all listeners are bound.
         let ports = eventually("mailweir writes its ports file", async || {
-            assert!(
-                process.status().is_none(),
-                "mailweir has ended\n{}",
-                process.log_tail()
-            );
+            assert!(process.status().is_none(), "mailweir has ended\n{}", process.log_tail());
             serde_json::from_slice(&std::fs::read(&file).ok()?).ok()
         })
         .await;
@@ -54,14 +46,8 @@ impl Node {
         let admin = self.endpoint("admin");
         // Being ready is a state that is asked for, as load balancers do.
         eventually("mailweir is ready", async || {
-            assert!(
-                self.process.status().is_none(),
-                "mailweir has ended\n{}",
-                self.process.log_tail()
-            );
-            http::get(&admin, "/readyz")
-                .await
-                .filter(|(status, _)| *status == 200)
+            assert!(self.process.status().is_none(), "mailweir has ended\n{}", self.process.log_tail());
+            http::get(&admin, "/readyz").await.filter(|(status, _)| *status == 200)
         })
         .await;
     }
@@ -80,26 +66,14 @@ impl Node {
             Value::Array(several) => several.first().and_then(Value::as_str),
             one => one.as_str(),
         };
-        endpoint
-            .unwrap_or_else(|| panic!("no endpoint {name} in {}", self.ports))
-            .to_owned()
+        endpoint.unwrap_or_else(|| panic!("no endpoint {name} in {}", self.ports)).to_owned()
     }
 }
 
 /// Runs `mailweir ARGS` to its end, and gives whether it succeeded, standard output and standard error.
 pub async fn run(args: &[&str]) -> (bool, String, String) {
-    let command = tokio::process::Command::new(binary())
-        .args(args)
-        .env_clear()
-        .kill_on_drop(true)
-        .output();
-    let output = crate::wait::within("mailweir ends", command)
-        .await
-        .expect("run mailweir");
+    let command = tokio::process::Command::new(binary()).args(args).env_clear().kill_on_drop(true).output();
+    let output = crate::wait::within("mailweir ends", command).await.expect("run mailweir");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        output.status.success(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
 }

@@ -23,10 +23,7 @@ impl ReservedPort {
         bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("bind 127.0.0.1:0");
         let address = getsockname(&socket).expect("getsockname");
         let address = SocketAddrV4::try_from(address).expect("an IPv4 socket").into();
-        Self {
-            address,
-            _socket: socket,
-        }
+        Self { address, _socket: socket }
     }
 
     /// `127.0.0.1:PORT`. As long as no server has taken the port, connections to it are refused.

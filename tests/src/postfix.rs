@@ -109,10 +109,7 @@ pub struct PostfixPorts {
 impl PostfixPorts {
     /// Reserves two ports.
     pub fn new() -> Self {
-        Self {
-            entry: ReservedPort::new(),
-            reinjection: ReservedPort::new(),
-        }
+        Self { entry: ReservedPort::new(), reinjection: ReservedPort::new() }
     }
 
     /// Where users hand in their mails.
@@ -143,45 +140,25 @@ impl Postfix {
     /// Starts an instance with further lines for `main.cf` and `master.cf`, and waits until it takes connections at its
     /// entry and, when `master` has that listener, at its re-injection port.
     pub async fn start(ports: PostfixPorts, main: &str, master: &str) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("postfix-")
-            .tempdir()
-            .expect("make directory");
+        let directory = tempfile::Builder::new().prefix("postfix-").tempdir().expect("make directory");
         prepare(directory.path(), &ports, main, master);
         let daemons = daemons();
-        let arguments = [
-            "-c".to_owned(),
-            directory.path().join("etc").display().to_string(),
-            "-d".to_owned(),
-        ];
-        let mut process = Process::start_in(
-            Group::Its,
-            "postfix",
-            &daemons.join("master"),
-            &arguments,
-            directory.path(),
-        );
+        let arguments =
+            ["-c".to_owned(), directory.path().join("etc").display().to_string(), "-d".to_owned()];
+        let mut process =
+            Process::start_in(Group::Its, "postfix", &daemons.join("master"), &arguments, directory.path());
         let mut listeners = vec![ports.entry()];
         if master.contains(&format!(":{} inet ", ports.reinjection.number())) {
             listeners.push(ports.reinjection());
         }
         for listener in listeners {
             eventually("Postfix takes connections", async || {
-                assert!(
-                    process.status().is_none(),
-                    "{}{}",
-                    process.log_tail(),
-                    maillog(directory.path())
-                );
+                assert!(process.status().is_none(), "{}{}", process.log_tail(), maillog(directory.path()));
                 connect(&listener).await.ok()
             })
             .await;
         }
-        Self {
-            _master: process,
-            ports,
-            directory,
-        }
+        Self { _master: process, ports, directory }
     }
 
     /// Where users hand in their mails, `HOST:PORT`.
@@ -212,9 +189,7 @@ impl Postfix {
     /// How many copies were delivered.
     pub fn delivered_count(&self) -> usize {
         let new = |number| self.directory.path().join(format!("mail/user{number}/new"));
-        (0..MAILBOXES)
-            .map(|number| fs::read_dir(new(number)).map_or(0, Iterator::count))
-            .sum()
+        (0..MAILBOXES).map(|number| fs::read_dir(new(number)).map_or(0, Iterator::count)).sum()
     }
 
     /// Mails in its queue, deferred ones as well.
@@ -235,10 +210,7 @@ impl Postfix {
 }
 
 impl Drop for Postfix {
-    #[expect(
-        clippy::print_stderr,
-        reason = "the log belongs into the report of the failed test"
-    )]
+    #[expect(clippy::print_stderr, reason = "the log belongs into the report of the failed test")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();
@@ -252,10 +224,7 @@ impl Drop for Postfix {
 }
 
 fn daemons() -> PathBuf {
-    let master = tool(
-        &["/usr/lib/postfix/sbin/master", "/usr/libexec/postfix/master"],
-        "postfix",
-    );
+    let master = tool(&["/usr/lib/postfix/sbin/master", "/usr/libexec/postfix/master"], "postfix");
     master.parent().expect("an absolute path").to_owned()
 }
 
@@ -267,11 +236,7 @@ fn files_below(directory: &Path) -> usize {
     // A queue file may move on while it is looked at.
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let count = |path: &Path| {
-        if path.is_dir() {
-            files_below(path)
-        } else {
-            usize::from(path.exists())
-        }
+        if path.is_dir() { files_below(path) } else { usize::from(path.exists()) }
     };
     entries.map(|entry| count(&entry.path())).sum()
 }
@@ -283,40 +248,25 @@ fn prepare(directory: &Path, ports: &PostfixPorts, main: &str, master: &str) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set mode");
         let owned = chown(path, Some(user), Some(group));
         owned.unwrap_or_else(|e| {
-            panic!(
-                "cannot give {} away (Postfix tests run as root): {e}",
-                path.display()
-            )
+            panic!("cannot give {} away (Postfix tests run as root): {e}", path.display())
         });
     };
     make(directory, 0o755, 0, 0);
-    for (path, mode, user) in [
-        ("etc", 0o755, 0),
-        ("queue", 0o755, 0),
-        ("data", 0o700, postfix),
-        ("mail", 0o755, NOBODY),
-    ] {
+    for (path, mode, user) in
+        [("etc", 0o755, 0), ("queue", 0o755, 0), ("data", 0o700, postfix), ("mail", 0o755, NOBODY)]
+    {
         make(&directory.join(path), mode, user, 0);
     }
     for (name, mode, is_for_postdrop) in QUEUE {
         let user = if name == "pid" { 0 } else { postfix };
-        make(
-            &directory.join("queue").join(name),
-            mode,
-            user,
-            if is_for_postdrop { postdrop } else { 0 },
-        );
+        make(&directory.join("queue").join(name), mode, user, if is_for_postdrop { postdrop } else { 0 });
     }
     let dir = directory.display().to_string();
     let fill = |text: &str| {
         let daemons = daemons().display().to_string();
-        text.replace("{dir}", &dir)
-            .replace("{daemons}", &daemons)
-            .replace("{entry}", &ports.entry())
+        text.replace("{dir}", &dir).replace("{daemons}", &daemons).replace("{entry}", &ports.entry())
     };
-    let mailboxes: String = (0..MAILBOXES)
-        .map(|n| format!("user{n}@example.net user{n}/\n"))
-        .collect();
+    let mailboxes: String = (0..MAILBOXES).map(|n| format!("user{n}@example.net user{n}/\n")).collect();
     for (name, text) in [
         ("etc/main.cf", fill(MAIN) + main),
         ("etc/master.cf", fill(MASTER) + master),

@@ -50,21 +50,14 @@ impl Process {
         dir: &Path,
     ) -> Self {
         let log = dir.join(format!("{name}.log"));
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .expect("create log file");
+        let file = File::options().create(true).append(true).open(&log).expect("create log file");
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--"])
             .arg(program)
             .args(args)
             .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("RUST_BACKTRACE", "1")
             .current_dir(dir)
             .stdin(Stdio::null())
@@ -76,11 +69,7 @@ impl Process {
         let child = command
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {name} through setpriv (package util-linux): {e}"));
-        Self {
-            name: name.to_owned(),
-            child,
-            log,
-        }
+        Self { name: name.to_owned(), child, log }
     }
 
     /// Its name in messages.
@@ -166,10 +155,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    #[expect(
-        clippy::print_stderr,
-        reason = "the log belongs into the report of the failed test"
-    )]
+    #[expect(clippy::print_stderr, reason = "the log belongs into the report of the failed test")]
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {

@@ -6,10 +6,7 @@ use crate::process::{Process, tool};
 
 /// Starts `mails` mails in `sessions` sessions by LMTP to `HOST:PORT`. It fails at the first reply that refuses.
 pub fn start(endpoint: &str, sessions: usize, mails: usize, directory: &Path) -> Process {
-    let source = tool(
-        &["/usr/sbin/smtp-source", "/usr/libexec/postfix/smtp-source"],
-        "postfix",
-    );
+    let source = tool(&["/usr/sbin/smtp-source", "/usr/libexec/postfix/smtp-source"], "postfix");
     let (sessions, mails) = (sessions.to_string(), mails.to_string());
     let args = [
         // LMTP, and one session for many mails.

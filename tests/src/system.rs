@@ -68,10 +68,7 @@ impl Builder {
 
     /// Starts everything and waits until it listens.
     pub async fn start(self) -> System {
-        let directory = tempfile::Builder::new()
-            .prefix("mailweir-")
-            .tempdir()
-            .expect("make directory");
+        let directory = tempfile::Builder::new().prefix("mailweir-").tempdir().expect("make directory");
         let config = directory.path().join("mailweir.toml");
         std::fs::write(&config, &self.configuration).expect("write configuration");
         let mut system = System {
@@ -150,11 +147,7 @@ impl System {
 
     /// All processes of ours.
     pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
-        let nodes = self
-            .ingress
-            .iter_mut()
-            .chain(&mut self.workers)
-            .chain(&mut self.egress);
+        let nodes = self.ingress.iter_mut().chain(&mut self.workers).chain(&mut self.egress);
         nodes.map(|node| &mut node.process)
     }
 
@@ -168,8 +161,7 @@ impl System {
         let args = self.arguments("worker", true, false);
         let name = format!("worker-{}", self.next_worker);
         self.next_worker += 1;
-        self.workers
-            .push(Node::start(&name, &args, self.directory.path()).await);
+        self.workers.push(Node::start(&name, &args, self.directory.path()).await);
     }
 
     /// Takes a worker out of our hands, to end it as the test wants (distributed).

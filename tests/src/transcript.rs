@@ -35,22 +35,14 @@ pub struct Transcript {
 impl Transcript {
     /// Nothing said yet; times count from now.
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            entries: Vec::new(),
-        }
+        Self { started: Instant::now(), entries: Vec::new() }
     }
 
     /// Adds what `speaker` has said. Long messages are kept from their beginning only.
     pub fn add(&mut self, speaker: Speaker, bytes: &[u8]) {
         let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
         let at = self.started.elapsed();
-        self.entries.push(Entry {
-            at,
-            speaker,
-            bytes: shown.into(),
-            total: bytes.len(),
-        });
+        self.entries.push(Entry { at, speaker, bytes: shown.into(), total: bytes.len() });
     }
 }
 

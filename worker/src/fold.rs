@@ -36,19 +36,11 @@ pub(crate) fn fold(mut judged: Vec<Judged>, frame: &Frame<'_>) -> (Verdict, Disp
         Some(judged) => (judged.disposition, reply(judged, frame.tx), Vec::new()),
         None => {
             let marked = judged.iter().any(|j| j.disposition == Disposition::Tag);
-            let disposition = if marked {
-                Disposition::Tag
-            } else {
-                Disposition::Pass
-            };
+            let disposition = if marked { Disposition::Tag } else { Disposition::Pass };
             (disposition, None, edits(&judged, frame.scanned_by.as_deref()))
         }
     };
-    let group = Group {
-        disposition,
-        reply,
-        edits,
-    };
+    let group = Group { disposition, reply, edits };
     let findings = judged.into_iter().map(|judged| judged.finding).collect();
     (Verdict::uniform(frame.envelope, findings, group), disposition)
 }
@@ -80,35 +72,21 @@ fn word(category: Category) -> &'static str {
 }
 
 fn reply(judged: &Judged, tx: Option<TxId>) -> Option<Reply> {
-    let Finding {
-        check,
-        category,
-        name,
-    } = &judged.finding;
+    let Finding { check, category, name } = &judged.finding;
     let word = word(*category);
     let id = tx.map(|tx| format!(", id={tx}")).unwrap_or_default();
     match judged.disposition {
-        Disposition::Discard => Some(Reply::enhanced(
-            250,
-            7,
-            0,
-            format!("Ok, discarded{id} - {word}: {name}"),
-        )),
+        Disposition::Discard => {
+            Some(Reply::enhanced(250, 7, 0, format!("Ok, discarded{id} - {word}: {name}")))
+        }
         Disposition::Reject => Some(Reply::enhanced(554, 7, 0, format!("rejected, {word}: {name}"))),
         Disposition::Tempfail if matches!(category, Category::Unchecked(proto::Unchecked::Failed)) => {
-            let what = if check == crate::scanner::CLAMD {
-                "virus scanning"
-            } else {
-                "content inspection"
-            };
+            let what = if check == crate::scanner::CLAMD { "virus scanning" } else { "content inspection" };
             Some(Reply::enhanced(451, 5, 0, format!("{what} unavailable{id}")))
         }
-        Disposition::Tempfail => Some(Reply::enhanced(
-            451,
-            7,
-            0,
-            format!("not accepted now{id} - {word}: {name}"),
-        )),
+        Disposition::Tempfail => {
+            Some(Reply::enhanced(451, 7, 0, format!("not accepted now{id} - {word}: {name}")))
+        }
         Disposition::Pass | Disposition::Tag => None,
     }
 }
@@ -118,10 +96,7 @@ const OURS: [&str; 2] = ["X-Amavis-Alert", "X-Virus-Scanned"];
 
 /// One line per marked category, the worst on top, then who scanned; such lines of somebody else are taken out.
 fn edits(judged: &[Judged], scanned_by: Option<&str>) -> Vec<HeaderEdit> {
-    let prepend = |name: &str, value: String| HeaderEdit::Prepend {
-        name: name.into(),
-        value,
-    };
+    let prepend = |name: &str, value: String| HeaderEdit::Prepend { name: name.into(), value };
     let mut edits = Vec::new();
     let mut told = Vec::new();
     for Judged { finding, disposition } in judged.iter().rev() {

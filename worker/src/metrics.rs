@@ -108,11 +108,7 @@ impl Metrics {
             "Time from a mail to its verdict, by class of size",
             scans,
         );
-        registry.register(
-            "mailweir_worker_check_seconds",
-            "Time that one check took",
-            checks,
-        );
+        registry.register("mailweir_worker_check_seconds", "Time that one check took", checks);
         registry.register(
             "mailweir_worker_clamd_requests",
             "Scans by clamd host and result",
@@ -138,15 +134,10 @@ impl Metrics {
 
     /// Counts one verdict.
     pub(crate) fn verdict(&self, verdict: &Verdict, disposition: Disposition) {
-        let labels = Verdicts {
-            category: verdict.category().name(),
-            disposition: disposition.name(),
-        };
+        let labels = Verdicts { category: verdict.category().name(), disposition: disposition.name() };
         self.verdicts.get_or_create_owned(&labels).inc();
-        let is_unchecked = verdict
-            .findings()
-            .iter()
-            .any(|finding| matches!(finding.category, Category::Unchecked(_)));
+        let is_unchecked =
+            verdict.findings().iter().any(|finding| matches!(finding.category, Category::Unchecked(_)));
         if is_unchecked && disposition.delivers() {
             self.passed_unchecked.inc();
         }
@@ -169,9 +160,7 @@ impl Metrics {
             let host = host.to_owned();
             self.requests.get_or_create_owned(&HostResult { host, result })
         };
-        let label = HostLabel {
-            host: host.to_owned(),
-        };
+        let label = HostLabel { host: host.to_owned() };
         HostMetrics {
             clean: requests("clean"),
             infected: requests("infected"),

@@ -99,15 +99,9 @@ mod tests {
 
     #[test]
     fn what_was_not_looked_into_is_never_passed_unmarked() {
-        let table = Table {
-            unchecked_failed: Disposition::Pass,
-            banned: Disposition::Pass,
-            ..Table::default()
-        };
-        assert_eq!(
-            table.disposition(Category::Unchecked(Unchecked::Failed)),
-            Disposition::Tag
-        );
+        let table =
+            Table { unchecked_failed: Disposition::Pass, banned: Disposition::Pass, ..Table::default() };
+        assert_eq!(table.disposition(Category::Unchecked(Unchecked::Failed)), Disposition::Tag);
         assert_eq!(table.disposition(Category::Banned), Disposition::Pass);
     }
 }

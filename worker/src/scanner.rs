@@ -43,10 +43,7 @@ impl Scanner {
             policy: settings.policy,
             scanned_by: format!("Mailweir at {}", crate::text::printable(&settings.hostname)),
             clamd: settings.clamd.map(|clamd| Client::new(clamd, &metrics)),
-            attachments: settings
-                .attachments
-                .enabled
-                .then(|| Inspector::new(settings.attachments)),
+            attachments: settings.attachments.enabled.then(|| Inspector::new(settings.attachments)),
             metrics,
         }
     }
@@ -77,11 +74,7 @@ impl Scanner {
             category: Category::Unchecked(Unchecked::Failed),
             name: "scanning it failed every time".into(),
         };
-        let frame = Frame {
-            envelope,
-            tx: None,
-            scanned_by: None,
-        };
+        let frame = Frame { envelope, tx: None, scanned_by: None };
         let (verdict, disposition) = fold(vec![self.judge(finding)], &frame);
         self.metrics.verdict(&verdict, disposition);
         verdict
@@ -103,11 +96,7 @@ impl Scanner {
         let outcome = clamd.scan(&mail.content, deadline).await;
         let time = start.elapsed();
         self.metrics.clamd_seconds.observe(time.as_secs_f64());
-        let finding = |category, name| Finding {
-            check: CLAMD.into(),
-            category,
-            name,
-        };
+        let finding = |category, name| Finding { check: CLAMD.into(), category, name };
         let is_complete = matches!(outcome, Outcome::Clean | Outcome::Infected(_));
         let judged = match outcome {
             Outcome::Clean => None,
@@ -123,18 +112,11 @@ impl Scanner {
                 let finding = finding(Category::Unchecked(Unchecked::Failed), reason);
                 Some(match clamd.on_failure() {
                     OnFailure::Tempfail => self.judge(finding),
-                    OnFailure::PassUnchecked => Judged {
-                        finding,
-                        disposition: Disposition::Tag,
-                    },
+                    OnFailure::PassUnchecked => Judged { finding, disposition: Disposition::Tag },
                 })
             }
         };
-        Viruses {
-            judged,
-            is_complete,
-            time,
-        }
+        Viruses { judged, is_complete, time }
     }
 
     async fn attachments(&self, mail: &Mail, deadline: Deadline) -> (Vec<Judged>, Duration) {
@@ -146,20 +128,13 @@ impl Scanner {
         let time = start.elapsed();
         self.metrics.attachments_seconds.observe(time.as_secs_f64());
         let judged = findings.into_iter().map(|found| {
-            self.judge(Finding {
-                check: ATTACHMENTS.into(),
-                category: found.category,
-                name: found.name,
-            })
+            self.judge(Finding { check: ATTACHMENTS.into(), category: found.category, name: found.name })
         });
         (judged.collect(), time)
     }
 
     fn judge(&self, finding: Finding) -> Judged {
-        Judged {
-            disposition: self.policy.disposition(finding.category),
-            finding,
-        }
+        Judged { disposition: self.policy.disposition(finding.category), finding }
     }
 }
 

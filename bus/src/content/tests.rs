@@ -32,15 +32,9 @@ fn chunks(bytes: &[u32]) -> Vec<Chunk> {
 fn sizes_stay_below_what_the_server_takes() {
     let megabyte = 1_048_576;
     let sizes = Sizes::new(usize::MAX, 900_000, megabyte);
-    assert_eq!(
-        (sizes.payload, sizes.inline, sizes.chunk),
-        (megabyte, megabyte - 16_384, 900_000)
-    );
+    assert_eq!((sizes.payload, sizes.inline, sizes.chunk), (megabyte, megabyte - 16_384, 900_000));
     let sizes = Sizes::new(usize::MAX, 900_000, 64 * megabyte);
-    assert_eq!(
-        (sizes.payload, sizes.inline),
-        (8 * megabyte, 8 * megabyte - 16_384)
-    );
+    assert_eq!((sizes.payload, sizes.inline), (8 * megabyte, 8 * megabyte - 16_384));
     let sizes = Sizes::new(100, 900_000, 65_536);
     assert_eq!((sizes.inline, sizes.chunk), (100, 61_440));
     let sizes = Sizes::new(100, 900_000, 10);
@@ -66,9 +60,5 @@ async fn another_content_is_not_taken() {
     let told = job(6);
     assert!(verified(&told, Bytes::from_static(b"x: y\r\n")).await.is_ok());
     assert!(verified(&told, Bytes::from_static(b"x: z\r\n")).await.is_err());
-    assert!(
-        verified(&told, Bytes::from_static(b"x: y\r\n\r\n"))
-            .await
-            .is_err()
-    );
+    assert!(verified(&told, Bytes::from_static(b"x: y\r\n\r\n")).await.is_err());
 }

@@ -33,21 +33,14 @@ async fn fifty_megabytes_pass_with_the_servers_default_max_payload() {
     });
     assert_eq!(codes(&ask(&client, mail_to(1, content)).await), [250]);
     clean_streams(&server).await;
-    assert_eq!(
-        process.metric("mailweir_bus_published_total{stream=\"body\"}"),
-        59.0
-    );
+    assert_eq!(process.metric("mailweir_bus_published_total{stream=\"body\"}"), 59.0);
 }
 
 /// On both sides of the limit, and of a whole number of chunks.
 #[tokio::test]
 async fn contents_around_the_inline_limit_pass() {
     let server = Server::start().await;
-    let limits = Settings {
-        inline_bytes_max: 20_000,
-        chunk_bytes: 10_000,
-        ..settings(&server)
-    };
+    let limits = Settings { inline_bytes_max: 20_000, chunk_bytes: 10_000, ..settings(&server) };
     let process = Process::reachable(limits).await;
     let client = Client::new(&process.bus);
     let _worker = process.scan(scan_clean);
@@ -58,13 +51,7 @@ async fn contents_around_the_inline_limit_pass() {
     });
     let body = "mailweir_bus_published_total{stream=\"body\"}";
     let mut chunks = 0.0;
-    for (bytes, more) in [
-        (0, 0.0),
-        (19_000, 0.0),
-        (20_000, 2.0),
-        (20_001, 3.0),
-        (30_000, 3.0),
-    ] {
+    for (bytes, more) in [(0, 0.0), (19_000, 0.0), (20_000, 2.0), (20_001, 3.0), (30_000, 3.0)] {
         let outcomes = ask(&client, mail_to(1, large_content(bytes))).await;
         assert_eq!(codes(&outcomes), [250], "{bytes}");
         chunks += more;
@@ -76,22 +63,14 @@ async fn contents_around_the_inline_limit_pass() {
 #[tokio::test]
 async fn a_mail_that_the_queue_can_never_hold_is_552_and_a_full_store_is_452() {
     let server = Server::start().await;
-    let limits = Settings {
-        inline_bytes_max: 1_000,
-        chunk_bytes: 10_000,
-        body_messages_max: 3,
-        ..settings(&server)
-    };
+    let limits =
+        Settings { inline_bytes_max: 1_000, chunk_bytes: 10_000, body_messages_max: 3, ..settings(&server) };
     let process = Process::reachable(limits).await;
     let client = Client::new(&process.bus);
     let outcomes = ask(&client, mail_to(1, large_content(30_001))).await;
     assert_eq!(text(&outcomes), "552 5.3.4 message too large for the mail queue");
     let js = jetstream(&server).await;
-    js.publish("mail.body.other", "x".into())
-        .await
-        .unwrap()
-        .await
-        .unwrap();
+    js.publish("mail.body.other", "x".into()).await.unwrap().await.unwrap();
     let outcomes = ask(&client, mail_to(1, large_content(30_000))).await;
     assert_eq!(text(&outcomes), "452 4.3.1 mail queue is full, try again later");
     holds(&server, "BODY", 1).await;
@@ -110,11 +89,7 @@ async fn an_envelope_that_no_message_can_carry_is_452() {
 #[tokio::test]
 async fn a_mail_with_a_missing_chunk_is_never_clean() {
     let server = Server::start().await;
-    let limits = Settings {
-        inline_bytes_max: 1_000,
-        chunk_bytes: 10_000,
-        ..settings(&server)
-    };
+    let limits = Settings { inline_bytes_max: 1_000, chunk_bytes: 10_000, ..settings(&server) };
     let process = Process::reachable(limits).await;
     let client = Client::new(&process.bus);
     let asked = ask(&client, mail_to(1, large_content(30_000)));
@@ -129,14 +104,8 @@ async fn a_mail_with_a_missing_chunk_is_never_clean() {
     let _egress = process.relay(relay_category);
     // Given up as poison; the egress cannot read it either, and says so at once.
     let outcomes = asked.await;
-    assert_eq!(
-        text(&outcomes),
-        "451 4.3.0 content was damaged on its way, try again"
-    );
+    assert_eq!(text(&outcomes), "451 4.3.0 content was damaged on its way, try again");
     clean_streams(&server).await;
     assert_eq!(process.metric("mailweir_bus_poisoned_total"), 1.0);
-    assert_eq!(
-        process.metric("mailweir_bus_put_aside_total{reason=\"missing\"}"),
-        4.0
-    );
+    assert_eq!(process.metric("mailweir_bus_put_aside_total{reason=\"missing\"}"), 4.0);
 }

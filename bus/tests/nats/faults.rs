@@ -23,12 +23,8 @@ async fn a_server_that_comes_later_is_waited_for() {
     let client = Client::new(&process.bus);
     let _worker = process.scan(scan_clean);
     let _egress = process.relay(relay_ok);
-    process
-        .until(|state| matches!(state, Reachability::Unreachable { .. }))
-        .await;
-    let refused = timeout(PATIENCE, client.ask(mail(), after(1), Arc::new(NoEarly)))
-        .await
-        .unwrap();
+    process.until(|state| matches!(state, Reachability::Unreachable { .. })).await;
+    let refused = timeout(PATIENCE, client.ask(mail(), after(1), Arc::new(NoEarly))).await.unwrap();
     assert_eq!(codes(&refused), [451]);
     let asked = ask(&client, mail());
     let (outcomes, ()) = tokio::join!(asked, server.run());
@@ -61,9 +57,7 @@ async fn a_server_killed_in_mid_flight_costs_a_delay_or_a_451() {
         start = timeout(PATIENCE, starts.recv()) => assert_eq!(start.unwrap(), Some(())),
     }
     server.kill().await;
-    process
-        .until(|state| matches!(state, Reachability::Unreachable { .. }))
-        .await;
+    process.until(|state| matches!(state, Reachability::Unreachable { .. })).await;
     gate.add_permits(1_000);
     server.run().await;
     let outcomes = asked.await;
@@ -78,19 +72,12 @@ async fn a_server_killed_in_mid_flight_costs_a_delay_or_a_451() {
 async fn all_workers_of_a_durable_pull_again_after_a_restart() {
     let mut server = Server::start().await;
     // Requests stand long, so that only seeing the reconnect makes a worker ask again in time.
-    let patient = Settings {
-        pull_expires: Duration::from_secs(20),
-        ..settings(&server)
-    };
+    let patient = Settings { pull_expires: Duration::from_secs(20), ..settings(&server) };
     let ingress = Process::reachable(patient.clone()).await;
     let client = Client::new(&ingress.bus);
     let together = Arc::new(Barrier::new(4));
     let mut workers = Vec::new();
-    let one = Slots {
-        small: 1,
-        medium: 0,
-        large: 0,
-    };
+    let one = Slots { small: 1, medium: 0, large: 0 };
     for _ in 0..4 {
         let process = Process::reachable(patient.clone()).await;
         let together = together.clone();
@@ -114,9 +101,8 @@ async fn all_workers_of_a_durable_pull_again_after_a_restart() {
                 ask(&client, mail())
             )
         };
-        let (a, b, c, d) = timeout(Duration::from_secs(10), Box::pin(four))
-            .await
-            .expect("a worker stands still");
+        let (a, b, c, d) =
+            timeout(Duration::from_secs(10), Box::pin(four)).await.expect("a worker stands still");
         for outcomes in [a, b, c, d] {
             assert_eq!(codes(&outcomes), [250], "after {restarts} restarts");
         }
@@ -152,9 +138,7 @@ async fn a_killed_worker_costs_its_mail_ack_wait() {
     let _worker = heir.scan(move |work| {
         let noted = noted.clone();
         async move {
-            let Work::Scan(job) = work else {
-                panic!("poisoned after one death")
-            };
+            let Work::Scan(job) = work else { panic!("poisoned after one death") };
             noted.store(job.deliveries, Ordering::Release);
             clean(&job.mail.envelope)
         }
@@ -167,10 +151,7 @@ async fn a_killed_worker_costs_its_mail_ack_wait() {
 #[tokio::test]
 async fn progress_keeps_a_mail_beyond_ack_wait() {
     let server = Server::start().await;
-    let quick = Settings {
-        ack_wait: Duration::from_millis(600),
-        ..settings(&server)
-    };
+    let quick = Settings { ack_wait: Duration::from_millis(600), ..settings(&server) };
     let process = Process::reachable(quick).await;
     let client = Client::new(&process.bus);
     let _worker = process.scan(|work| async move {
@@ -219,10 +200,7 @@ async fn a_worker_that_cannot_be_heard_gives_its_mail_up() {
 #[tokio::test]
 async fn a_mail_that_kills_its_workers_is_judged_unlooked_at_the_fourth_time() {
     let server = Server::start().await;
-    let quick = Settings {
-        ack_wait: Duration::from_millis(300),
-        ..settings(&server)
-    };
+    let quick = Settings { ack_wait: Duration::from_millis(300), ..settings(&server) };
     let process = Process::reachable(quick).await;
     let client = Client::new(&process.bus);
     let tries = Arc::new(AtomicU64::new(0));

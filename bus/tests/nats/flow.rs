@@ -32,10 +32,7 @@ async fn a_small_mail_makes_the_round_and_leaves_nothing_behind() {
     let outcomes = ask(&client, mail.clone()).await;
     assert_eq!(outcomes, Outcomes::all(&mail.envelope, &ok()));
     let got = seen.recv().await.unwrap();
-    assert_eq!(
-        (got.tx, got.key, &got.content),
-        (mail.tx, mail.key, &mail.content)
-    );
+    assert_eq!((got.tx, got.key, &got.content), (mail.tx, mail.key, &mail.content));
     assert_eq!(got.envelope, mail.envelope);
     clean_streams(&server).await;
     worker.drained().await;
@@ -107,10 +104,7 @@ async fn early_replies_come_before_the_outcome() {
 #[tokio::test]
 async fn a_full_queue_is_452_and_nothing_is_stored() {
     let server = Server::start().await;
-    let settings = bus::Settings {
-        queue_messages_max: 2,
-        ..settings(&server)
-    };
+    let settings = bus::Settings { queue_messages_max: 2, ..settings(&server) };
     let process = Process::reachable(settings).await;
     let client = Client::new(&process.bus);
     let waiting = || client.ask(mail(), after(25), Arc::new(NoEarly));
@@ -121,10 +115,7 @@ async fn a_full_queue_is_452_and_nothing_is_stored() {
         _ = &mut second => panic!("nobody could answer"),
         () = holds(&server, "MAIL", 2) => {}
     }
-    assert_eq!(
-        text(&ask(&client, mail()).await),
-        "452 4.3.1 mail queue is full, try again later"
-    );
+    assert_eq!(text(&ask(&client, mail()).await), "452 4.3.1 mail queue is full, try again later");
     // Room again: the two are worked off, and the next one passes.
     let _worker = process.scan(scan_clean);
     let _egress = process.relay(relay_ok);
@@ -137,15 +128,10 @@ async fn a_full_queue_is_452_and_nothing_is_stored() {
 #[tokio::test]
 async fn without_a_worker_the_deadline_answers_and_the_job_is_dropped_unscanned() {
     let server = Server::start().await;
-    let settings = bus::Settings {
-        notice_reserve: Duration::ZERO,
-        ..settings(&server)
-    };
+    let settings = bus::Settings { notice_reserve: Duration::ZERO, ..settings(&server) };
     let process = Process::reachable(settings).await;
     let client = Client::new(&process.bus);
-    let outcomes = timeout(PATIENCE, client.ask(mail(), after(1), Arc::new(NoEarly)))
-        .await
-        .unwrap();
+    let outcomes = timeout(PATIENCE, client.ask(mail(), after(1), Arc::new(NoEarly))).await.unwrap();
     assert_eq!(text(&outcomes), "451 4.4.7 no outcome in time, try again later");
     holds(&server, "MAIL", 1).await;
     let worker = process.scan(|_| async { panic!("an expired job was scanned") });
@@ -182,9 +168,7 @@ async fn a_drain_finishes_what_runs_and_leaves_the_rest_to_others() {
     draining.begin_drain();
     let other = Process::reachable(settings(&server)).await;
     let worker = other.scan(|work| async move {
-        let bus::Work::Scan(job) = work else {
-            panic!("poisoned by a drain")
-        };
+        let bus::Work::Scan(job) = work else { panic!("poisoned by a drain") };
         clean(&job.mail.envelope)
     });
     for _ in 0..3 {
@@ -203,13 +187,8 @@ async fn a_deadline_that_has_passed_publishes_nothing() {
     let server = Server::start().await;
     let process = Process::reachable(settings(&server)).await;
     let client = Client::new(&process.bus);
-    let outcomes = timeout(PATIENCE, client.ask(mail(), after(0), Arc::new(NoEarly)))
-        .await
-        .unwrap();
+    let outcomes = timeout(PATIENCE, client.ask(mail(), after(0), Arc::new(NoEarly))).await.unwrap();
     assert_eq!(codes(&outcomes), [451]);
-    assert_eq!(
-        process.metric("mailweir_bus_published_total{stream=\"mail\"}"),
-        0.0
-    );
+    assert_eq!(process.metric("mailweir_bus_published_total{stream=\"mail\"}"), 0.0);
     holds(&server, "MAIL", 0).await;
 }

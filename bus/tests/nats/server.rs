@@ -54,11 +54,7 @@ impl Server {
 
     /// Runs on the port that it had, or finds a free one.
     pub(crate) async fn run(&mut self) {
-        let port = if self.port == 0 {
-            "-1".into()
-        } else {
-            self.port.to_string()
-        };
+        let port = if self.port == 0 { "-1".into() } else { self.port.to_string() };
         let mut child = Command::new("nats-server")
             .args(["-a", "127.0.0.1", "-p", &port, "-js", "-sd"])
             .arg(self.store.path())
@@ -81,9 +77,7 @@ impl Server {
             }
             panic!("nats-server ended: {said:#?}");
         };
-        self.port = timeout(PATIENCE, ready)
-            .await
-            .expect("nats-server is not ready in time");
+        self.port = timeout(PATIENCE, ready).await.expect("nats-server is not ready in time");
         self.child = Some(child);
         // It must be able to go on logging.
         TaskTracker::new().spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });

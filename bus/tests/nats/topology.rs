@@ -43,21 +43,14 @@ async fn a_difference_is_told_and_nothing_is_touched_until_it_is_applied() {
 #[tokio::test]
 async fn without_leave_to_create_roles_wait_for_the_streams() {
     let server = Server::start().await;
-    let told_off = Settings {
-        create_streams: false,
-        ..settings(&server)
-    };
+    let told_off = Settings { create_streams: false, ..settings(&server) };
     let process = Process::start(told_off).await;
     let client = Client::new(&process.bus);
     let _worker = process.scan(scan_clean);
     let _egress = process.relay(relay_ok);
-    let Reachability::TopologyMismatch { difference } = process.until(mismatch).await else {
-        unreachable!()
-    };
+    let Reachability::TopologyMismatch { difference } = process.until(mismatch).await else { unreachable!() };
     assert_eq!(difference.len(), 7);
-    assert!(difference.contains(&TopologyDiff::Missing {
-        object: "consumer VERDICT/relay".into()
-    }));
+    assert!(difference.contains(&TopologyDiff::Missing { object: "consumer VERDICT/relay".into() }));
     let asked = ask(&client, mail());
     let (outcomes, applied) = tokio::join!(asked, process.bus.apply_topology());
     applied.unwrap();
@@ -68,30 +61,17 @@ async fn without_leave_to_create_roles_wait_for_the_streams() {
 async fn a_consumer_deleted_by_hand_is_made_again_only_with_leave() {
     let server = Server::start().await;
     let process = Process::reachable(settings(&server)).await;
-    let told_off = Settings {
-        create_streams: false,
-        ..settings(&server)
-    };
+    let told_off = Settings { create_streams: false, ..settings(&server) };
     let client = Client::new(&process.bus);
     let observer = Process::reachable(told_off).await;
     let js = jetstream(&server).await;
     // Nobody pulls, so only asking tells.
     js.delete_consumer_from_stream("scan-s", "MAIL").await.unwrap();
-    let missing = TopologyDiff::Missing {
-        object: "consumer MAIL/scan-s".into(),
-    };
-    assert_eq!(
-        observer.bus.topology().await.unwrap(),
-        std::slice::from_ref(&missing)
-    );
+    let missing = TopologyDiff::Missing { object: "consumer MAIL/scan-s".into() };
+    assert_eq!(observer.bus.topology().await.unwrap(), std::slice::from_ref(&missing));
     let _refused = observer.scan(scan_clean);
     let told = observer.until(mismatch).await;
-    assert_eq!(
-        told,
-        Reachability::TopologyMismatch {
-            difference: vec![missing]
-        }
-    );
+    assert_eq!(told, Reachability::TopologyMismatch { difference: vec![missing] });
     let _worker = process.scan(scan_clean);
     let _egress = process.relay(relay_ok);
     assert_eq!(codes(&ask(&client, mail()).await), [250]);
@@ -119,10 +99,7 @@ async fn deleted_streams_are_made_again_and_the_flow_goes_on() {
 async fn two_prefixes_share_a_server() {
     let server = Server::start().await;
     let one = Process::reachable(settings(&server)).await;
-    let other = Settings {
-        prefix: "other".into(),
-        ..settings(&server)
-    };
+    let other = Settings { prefix: "other".into(), ..settings(&server) };
     let other = Process::reachable(other).await;
     let _nobodys = one.scan(|_| async { panic!("the other's mail") });
     let _worker = other.scan(scan_clean);
@@ -137,11 +114,7 @@ async fn a_login_is_needed_and_given() {
     let without = Process::start(settings(&server)).await;
     let refused = |state: &Reachability| matches!(state, Reachability::Unreachable { why } if why.to_lowercase().contains("authorization"));
     without.until(refused).await;
-    let login = Settings {
-        user: Some("weir".into()),
-        password: Some("geheim".into()),
-        ..settings(&server)
-    };
+    let login = Settings { user: Some("weir".into()), password: Some("geheim".into()), ..settings(&server) };
     Process::reachable(login).await;
 }
 
@@ -150,11 +123,7 @@ async fn tls_is_checked_against_the_given_root() {
     let certificates = TempDir::new().unwrap();
     let (ca, cert, key) = make_certificates(certificates.path());
     let server = Server::start_with(&["--tls", "--tlscert", &cert, "--tlskey", &key]).await;
-    let trusted = Settings {
-        tls_ca: Some(ca.into()),
-        tls_required: true,
-        ..settings(&server)
-    };
+    let trusted = Settings { tls_ca: Some(ca.into()), tls_required: true, ..settings(&server) };
     let process = Process::reachable(trusted).await;
     assert_eq!(process.bus.topology().await.unwrap(), []);
     let stranger = Process::start(settings(&server)).await;
@@ -170,16 +139,9 @@ fn make_certificates(directory: &Path) -> (String, String, String) {
         printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' > extensions
         openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out cert.pem
     "#;
-    let made = Command::new("sh")
-        .args(["-ec", script])
-        .current_dir(directory)
-        .output()
-        .unwrap();
+    let made = Command::new("sh").args(["-ec", script]).current_dir(directory).output().unwrap();
     let said = String::from_utf8_lossy(&made.stderr).into_owned();
-    assert!(
-        made.status.success(),
-        "making certificates, needs openssl: {said}"
-    );
+    assert!(made.status.success(), "making certificates, needs openssl: {said}");
     let path = |name: &str| directory.join(name).display().to_string();
     (path("ca.pem"), path("cert.pem"), path("key.pem"))
 }

@@ -20,11 +20,7 @@ use uuid::Uuid;
 
 use crate::server::{PATIENCE, Server};
 
-pub(crate) const SLOTS: Slots = Slots {
-    small: 4,
-    medium: 2,
-    large: 1,
-};
+pub(crate) const SLOTS: Slots = Slots { small: 4, medium: 2, large: 1 };
 
 /// Default settings, with times that let a test end soon.
 pub(crate) fn settings(server: &Server) -> Settings {
@@ -71,9 +67,7 @@ impl Process {
     pub(crate) fn metric(&self, line: &str) -> f64 {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        let found = text
-            .lines()
-            .find_map(|found| found.strip_prefix(line)?.trim().parse().ok());
+        let found = text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok());
         found.unwrap_or(0.0)
     }
 
@@ -129,10 +123,7 @@ impl Role {
 
     pub(crate) async fn drained(self) {
         self.drain.cancel();
-        timeout(PATIENCE, self.task)
-            .await
-            .expect("not drained in time")
-            .unwrap();
+        timeout(PATIENCE, self.task).await.expect("not drained in time").unwrap();
     }
 }
 
@@ -157,18 +148,11 @@ pub(crate) fn large_content(bytes: usize) -> Bytes {
 }
 
 pub(crate) fn after(seconds: u64) -> Deadline {
-    Deadline::after(
-        tokio::time::Instant::now().into_std(),
-        Duration::from_secs(seconds),
-    )
+    Deadline::after(tokio::time::Instant::now().into_std(), Duration::from_secs(seconds))
 }
 
 pub(crate) fn clean(envelope: &Envelope) -> Verdict {
-    let group = Group {
-        disposition: Disposition::Pass,
-        reply: None,
-        edits: Vec::new(),
-    };
+    let group = Group { disposition: Disposition::Pass, reply: None, edits: Vec::new() };
     Verdict::uniform(envelope, Vec::new(), group)
 }
 
@@ -179,11 +163,7 @@ pub(crate) fn failed(envelope: &Envelope) -> Verdict {
         category: Category::Unchecked(Unchecked::Failed),
         name: "poison".into(),
     };
-    let group = Group {
-        disposition: Disposition::Tempfail,
-        reply: None,
-        edits: Vec::new(),
-    };
+    let group = Group { disposition: Disposition::Tempfail, reply: None, edits: Vec::new() };
     Verdict::uniform(envelope, vec![finding], group)
 }
 
@@ -211,9 +191,7 @@ pub(crate) async fn relay_category(job: RelayJob) -> Outcomes {
 }
 
 pub(crate) async fn ask(client: &Client, mail: Mail) -> Outcomes {
-    timeout(PATIENCE, client.ask(mail, after(25), Arc::new(NoEarly)))
-        .await
-        .unwrap()
+    timeout(PATIENCE, client.ask(mail, after(25), Arc::new(NoEarly))).await.unwrap()
 }
 
 pub(crate) fn codes(outcomes: &Outcomes) -> Vec<u16> {
@@ -234,10 +212,7 @@ pub(crate) struct Heard {
 
 impl Early for Heard {
     fn known(&self, position: Position, reply: &Reply) {
-        self.replies
-            .lock()
-            .unwrap()
-            .push((position.index(), reply.code()));
+        self.replies.lock().unwrap().push((position.index(), reply.code()));
         self.wake.notify_one();
     }
 }
@@ -260,10 +235,7 @@ pub(crate) async fn holds(server: &Server, stream: &str, messages: u64) {
             tokio::task::yield_now().await;
         }
     };
-    assert!(
-        timeout(PATIENCE, found).await.is_ok(),
-        "{stream} does not get to hold {messages}"
-    );
+    assert!(timeout(PATIENCE, found).await.is_ok(), "{stream} does not get to hold {messages}");
 }
 
 /// Nothing was left behind.

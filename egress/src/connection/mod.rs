@@ -189,10 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let size = slices.iter().map(|slice| slice.len() as u64).sum();
         self.dialogue
             .begin(envelope, recipients, size, smtputf8)
-            .map_err(|_| Failure::Lost {
-                stage: Stage::Idle,
-                source: io::ErrorKind::NotConnected.into(),
-            })?;
+            .map_err(|_| Failure::Lost { stage: Stage::Idle, source: io::ErrorKind::NotConnected.into() })?;
         let accepted = loop {
             match self.event(until).await? {
                 Event::Answer { index, stage, reply } => answers(index, stage, reply),
@@ -257,9 +254,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
         };
         let smtputf8 = envelope.params().smtputf8 && self.capabilities().smtputf8;
-        let offer = self
-            .offer(envelope, &recipients, &[content], smtputf8, until, &mut keep)
-            .await?;
+        let offer = self.offer(envelope, &recipients, &[content], smtputf8, until, &mut keep).await?;
         let dot = match offer {
             Offer::Nobody => None,
             Offer::Held(_) => {
@@ -269,10 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
         };
         self.settle(until).await;
-        Ok(Sent {
-            replies: replies.into_iter().flatten().collect(),
-            dot,
-        })
+        Ok(Sent { replies: replies.into_iter().flatten().collect(), dot })
     }
 
     /// Takes the replies that a transaction which ended early still has to come, so that the connection is ready
@@ -367,10 +359,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     fn lost(&self, kind: io::ErrorKind) -> Failure {
-        Failure::Lost {
-            stage: self.dialogue.stage(),
-            source: kind.into(),
-        }
+        Failure::Lost { stage: self.dialogue.stage(), source: kind.into() }
     }
 
     /// A failure from an event that ends what was being done.

@@ -12,17 +12,10 @@ use proto::{ForwardPath, MailParams, Origin, Recipient, ReversePath};
 
 fn envelope(recipients: usize) -> Envelope {
     let recipient = Recipient::new(ForwardPath::parse("<r@example.org>", false).unwrap());
-    let origin = Origin {
-        ident: Some("4F".into()),
-        ..Origin::default()
-    };
-    Envelope::new(
-        ReversePath::Null,
-        MailParams::default(),
-        vec![recipient; recipients],
-    )
-    .unwrap()
-    .with_origin(origin)
+    let origin = Origin { ident: Some("4F".into()), ..Origin::default() };
+    Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient; recipients])
+        .unwrap()
+        .with_origin(origin)
 }
 
 fn soon() -> Instant {
@@ -47,14 +40,7 @@ async fn greeted(server: &mut DuplexStream, extensions: &str) {
 }
 
 async fn open(client: DuplexStream) -> Result<Connection<DuplexStream>, Failure> {
-    Connection::greet(
-        client,
-        Protocol::Lmtp,
-        "load.example",
-        &Timeouts::default(),
-        soon(),
-    )
-    .await
+    Connection::greet(client, Protocol::Lmtp, "load.example", &Timeouts::default(), soon()).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,16 +48,9 @@ async fn a_load_generator_learns_each_reply_and_how_long_the_dot_took() {
     let (client, mut server) = duplex(64);
     let serve = async {
         greeted(&mut server, "250-PIPELINING\r\n250 XFORWARD IDENT\r\n").await;
-        let asked = on(
-            &mut server,
-            "DATA\r\n",
-            "250 x\r\n250 m\r\n250 r\r\n550 no\r\n250 r\r\n354 go\r\n",
-        )
-        .await;
-        assert!(
-            asked.starts_with("XFORWARD IDENT=4F\r\nMAIL FROM:<>\r\n"),
-            "{asked}"
-        );
+        let asked =
+            on(&mut server, "DATA\r\n", "250 x\r\n250 m\r\n250 r\r\n550 no\r\n250 r\r\n354 go\r\n").await;
+        assert!(asked.starts_with("XFORWARD IDENT=4F\r\nMAIL FROM:<>\r\n"), "{asked}");
         assert_eq!(on(&mut server, "\r\n.\r\n", "").await, "..a\r\nb\r\n.\r\n");
         tokio::time::sleep(Duration::from_secs(3)).await;
         on(&mut server, "", "250 saved\r\n").await;
@@ -120,11 +99,7 @@ async fn each_stage_has_its_time_out() {
         (Stage::Mail, "220 x\r\n250 x\r\n", 3),
         (Stage::Rcpt, "220 x\r\n250 x\r\n250 m\r\n", 4),
         (Stage::Data, "220 x\r\n250 x\r\n250 m\r\n250 r\r\n", 5),
-        (
-            Stage::Transfer,
-            "220 x\r\n250 x\r\n250 m\r\n250 r\r\n354 go\r\n",
-            6,
-        ),
+        (Stage::Transfer, "220 x\r\n250 x\r\n250 m\r\n250 r\r\n354 go\r\n", 6),
         (Stage::Dot, "220 x\r\n250 x\r\n250 m\r\n250 r\r\n354 go\r\n", 7),
     ];
     let timeouts = Timeouts {
@@ -164,10 +139,7 @@ async fn each_stage_has_its_time_out() {
             found = load => found.unwrap_err(),
             () = serve => unreachable!("the next hop never ends"),
         };
-        assert!(
-            matches!(failure, Failure::TimedOut(at) if at == stage),
-            "{stage:?}: {failure:?}"
-        );
+        assert!(matches!(failure, Failure::TimedOut(at) if at == stage), "{stage:?}: {failure:?}");
         assert_eq!(began.elapsed().as_secs(), seconds, "{stage:?}");
     }
 }
@@ -179,21 +151,15 @@ async fn a_reply_read_before_a_reset_counts() {
     let serve = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         on(&mut stream, "", "220 x\r\n").await;
-        on(
-            &mut stream,
-            "EHLO load.example\r\n",
-            "250-x\r\n250 PIPELINING\r\n",
-        )
-        .await;
+        on(&mut stream, "EHLO load.example\r\n", "250-x\r\n250 PIPELINING\r\n").await;
         on(&mut stream, "DATA\r\n", "250 m\r\n250 r\r\n354 go\r\n").await;
         on(&mut stream, "\r\n.\r\n", "250 saved\r\n").await;
         reset(stream);
     };
     let load = async {
         let timeouts = Timeouts::default();
-        let mut connection = Connection::open(&endpoint, Protocol::Smtp, "load.example", &timeouts, soon())
-            .await
-            .unwrap();
+        let mut connection =
+            Connection::open(&endpoint, Protocol::Smtp, "load.example", &timeouts, soon()).await.unwrap();
         connection.send(&envelope(1), b"x", soon()).await.unwrap()
     };
     let ((), sent) = tokio::join!(serve, load);
@@ -202,9 +168,7 @@ async fn a_reply_read_before_a_reset_counts() {
 
 /// Closes with RST instead of FIN.
 fn reset(stream: TcpStream) {
-    socket2::SockRef::from(&stream)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
 
@@ -227,12 +191,7 @@ async fn large_content_and_many_replies_do_not_wait_for_each_other() {
         greeted(&mut server, "250 PIPELINING\r\n").await;
         on(&mut server, "MAIL FROM:<>\r\n", "250 m\r\n").await;
         for _ in 0..recipients {
-            on(
-                &mut server,
-                "RCPT TO:<r@example.org>\r\n",
-                "250 a reply that is not quite short\r\n",
-            )
-            .await;
+            on(&mut server, "RCPT TO:<r@example.org>\r\n", "250 a reply that is not quite short\r\n").await;
         }
         on(&mut server, "DATA\r\n", "354 go\r\n").await;
         on(&mut server, "\r\n.\r\n", &"250 saved\r\n".repeat(recipients)).await;
@@ -240,10 +199,7 @@ async fn large_content_and_many_replies_do_not_wait_for_each_other() {
     let load = async {
         let mut connection = open(client).await.unwrap();
         let content = ".line\r\n".repeat(10_000);
-        let sent = connection
-            .send(&envelope(recipients), content.as_bytes(), soon())
-            .await
-            .unwrap();
+        let sent = connection.send(&envelope(recipients), content.as_bytes(), soon()).await.unwrap();
         assert_eq!(sent.replies.len(), recipients);
     };
     tokio::join!(serve, load);
@@ -324,25 +280,16 @@ async fn a_small_mail_is_three_writes() {
     let writes = Arc::new(AtomicUsize::new(0));
     let serve = async {
         greeted(&mut server, "250-PIPELINING\r\n250 XFORWARD IDENT\r\n").await;
-        on(
-            &mut server,
-            "DATA\r\n",
-            "250 x\r\n250 m\r\n250 r\r\n250 r\r\n354 go\r\n",
-        )
-        .await;
+        on(&mut server, "DATA\r\n", "250 x\r\n250 m\r\n250 r\r\n250 r\r\n354 go\r\n").await;
         on(&mut server, "\r\n.\r\n", "250 saved\r\n250 saved\r\n").await;
     };
     let load = async {
         let stream = Counting(client, Arc::clone(&writes));
         let timeouts = Timeouts::default();
-        let mut connection = Connection::greet(stream, Protocol::Lmtp, "load.example", &timeouts, soon())
-            .await
-            .unwrap();
+        let mut connection =
+            Connection::greet(stream, Protocol::Lmtp, "load.example", &timeouts, soon()).await.unwrap();
         let before = writes.load(Ordering::Relaxed);
-        connection
-            .send(&envelope(2), b"a\r\n.b\r\nc", soon())
-            .await
-            .unwrap();
+        connection.send(&envelope(2), b"a\r\n.b\r\nc", soon()).await.unwrap();
         assert_eq!(writes.load(Ordering::Relaxed) - before, 3);
     };
     tokio::join!(serve, load);

@@ -108,10 +108,7 @@ fn misconfigured(target: &str, reply: &NextHopReply) -> Reply {
 fn quoted(target: &str, code: u16, reply: &NextHopReply) -> Reply {
     // An enhanced code belongs to the class of its reply; only within that class may it be passed on.
     let enhanced = reply.enhanced().filter(|_| code / 100 == reply.code() / 100);
-    let other = Enhanced {
-        subject: 0,
-        detail: 0,
-    };
+    let other = Enhanced { subject: 0, detail: 0 };
     Reply::new(code, enhanced.unwrap_or(other), text(target, reply))
 }
 

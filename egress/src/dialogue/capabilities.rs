@@ -42,9 +42,7 @@ impl Capabilities {
                 "XFORWARD" => {
                     let announced: Vec<_> = words.collect();
                     let takes = |attribute: &OriginAttribute| {
-                        announced
-                            .iter()
-                            .any(|word| word.eq_ignore_ascii_case(attribute.keyword()))
+                        announced.iter().any(|word| word.eq_ignore_ascii_case(attribute.keyword()))
                     };
                     found.xforward = OriginAttribute::ALL.into_iter().filter(takes).collect();
                 }

@@ -73,11 +73,7 @@ impl Commands {
         }
         out.push_str("DATA\r\n");
         ends.push(out.len());
-        Self {
-            bytes: out.into(),
-            ends,
-            xforwards,
-        }
+        Self { bytes: out.into(), ends, xforwards }
     }
 
     /// How many there are.

@@ -237,8 +237,7 @@ impl Dialogue {
             Protocol::Smtp => "EHLO",
             Protocol::Lmtp => "LHLO",
         };
-        self.output
-            .push_back(format!("{verb} {}\r\n", self.hostname).into());
+        self.output.push_back(format!("{verb} {}\r\n", self.hostname).into());
         self.state = State::Hello;
     }
 
@@ -267,29 +266,19 @@ impl Dialogue {
             (Command::Mail, Class::Transient | Class::Permanent) => {
                 self.mail_answered = true;
                 exchange.mail_refused = true;
-                self.events.push_back(Event::Refused {
-                    stage: Stage::Mail,
-                    reply,
-                });
+                self.events.push_back(Event::Refused { stage: Stage::Mail, reply });
             }
             // Behind a refused MAIL these are only consequences.
             (Command::Rcpt(_) | Command::Data, _) if exchange.mail_refused => {}
             (Command::Rcpt(index), Class::Positive) => exchange.accepted.push(index),
             (Command::Rcpt(index), Class::Transient | Class::Permanent) => {
-                self.events.push_back(Event::Answer {
-                    index,
-                    stage: Stage::Rcpt,
-                    reply,
-                });
+                self.events.push_back(Event::Answer { index, stage: Stage::Rcpt, reply });
             }
             (Command::Data, Class::Transient | Class::Permanent) if exchange.accepted.is_empty() => {
                 self.events.push_back(Event::Done);
             }
             (Command::Data, Class::Transient | Class::Permanent) => {
-                self.events.push_back(Event::Refused {
-                    stage: Stage::Data,
-                    reply,
-                });
+                self.events.push_back(Event::Refused { stage: Stage::Data, reply });
             }
         }
         self.next_command(exchange, command);
@@ -317,14 +306,9 @@ impl Dialogue {
     }
 
     fn send_window(&mut self, exchange: &mut Exchange) {
-        let window = if self.capabilities.pipelining {
-            WINDOW_COMMANDS_MAX
-        } else {
-            1
-        };
+        let window = if self.capabilities.pipelining { WINDOW_COMMANDS_MAX } else { 1 };
         let upto = exchange.commands.len().min(exchange.sent + window);
-        self.output
-            .push_back(exchange.commands.lines(exchange.sent..upto));
+        self.output.push_back(exchange.commands.lines(exchange.sent..upto));
         exchange.sent = upto;
     }
 
@@ -342,12 +326,8 @@ impl Dialogue {
             }
             return;
         }
-        self.events.push_back(Event::Content {
-            accepted: exchange.accepted.clone(),
-        });
-        self.state = State::Content {
-            accepted: exchange.accepted,
-        };
+        self.events.push_back(Event::Content { accepted: exchange.accepted.clone() });
+        self.state = State::Content { accepted: exchange.accepted };
     }
 
     /// One reply to the final dot: for all with SMTP, for the next recipient with LMTP.
@@ -366,11 +346,7 @@ impl Dialogue {
             Protocol::Lmtp => 1,
         };
         for index in accepted.drain(..answered.min(accepted.len())) {
-            self.events.push_back(Event::Answer {
-                index,
-                stage: Stage::Dot,
-                reply: reply.clone(),
-            });
+            self.events.push_back(Event::Answer { index, stage: Stage::Dot, reply: reply.clone() });
         }
         self.state = if accepted.is_empty() {
             self.events.push_back(Event::Done);

@@ -91,13 +91,9 @@ impl NextHopReply {
     /// The id under which the next hop queued the mail, for the log: what follows `queued as`.
     pub fn queue_id(&self) -> Option<&str> {
         let (_, behind) = self.text.split_once("queued as ")?;
-        let end = behind
-            .find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
-            .unwrap_or(behind.len());
-        behind
-            .get(..end)
-            .map(|id| id.trim_end_matches('.'))
-            .filter(|id| !id.is_empty())
+        let end =
+            behind.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(behind.len());
+        behind.get(..end).map(|id| id.trim_end_matches('.')).filter(|id| !id.is_empty())
     }
 }
 
@@ -111,9 +107,7 @@ fn number(text: &str) -> Option<u16> {
 impl fmt::Display for NextHopReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
-        self.lines()
-            .filter(|line| !line.is_empty())
-            .try_for_each(|line| write!(f, " {line}"))
+        self.lines().filter(|line| !line.is_empty()).try_for_each(|line| write!(f, " {line}"))
     }
 }
 
@@ -191,10 +185,7 @@ impl ReplyParser {
 
     fn finish(&mut self) -> NextHopReply {
         self.lines = 0;
-        NextHopReply {
-            code: self.code.take().unwrap_or_default(),
-            text: std::mem::take(&mut self.text),
-        }
+        NextHopReply { code: self.code.take().unwrap_or_default(), text: std::mem::take(&mut self.text) }
     }
 }
 

@@ -16,11 +16,7 @@ use crate::pool::Lane;
 /// What to do next.
 pub(super) enum Next {
     /// Try this one. `probe`: it is believed down.
-    Try {
-        index: usize,
-        lane: Arc<Lane>,
-        probe: bool,
-    },
+    Try { index: usize, lane: Arc<Lane>, probe: bool },
     /// No target is left that could take the mail.
     Exhausted,
     /// The time is up.
@@ -44,13 +40,7 @@ pub(super) struct Route<'a> {
 
 impl<'a> Route<'a> {
     pub(super) fn new(lanes: &'a [Arc<Lane>], recovered: &'a Notify, pause: Duration) -> Self {
-        Self {
-            lanes,
-            recovered,
-            pause,
-            marks: vec![Mark::Open; lanes.len()],
-            round_over_at: None,
-        }
+        Self { lanes, recovered, pause, marks: vec![Mark::Open; lanes.len()], round_over_at: None }
     }
 
     /// The next target, which may mean to wait for one.
@@ -104,11 +94,7 @@ impl<'a> Route<'a> {
                 }
             };
             self.mark(index, Mark::Tried);
-            return Ok(Next::Try {
-                index,
-                lane: Arc::clone(lane),
-                probe,
-            });
+            return Ok(Next::Try { index, lane: Arc::clone(lane), probe });
         }
         Err(earliest)
     }

@@ -85,12 +85,7 @@ impl<F: Fence> Job<'_, F> {
             return Step::Busy;
         };
         if let Some(connection) = lane.kept() {
-            let line = Line {
-                lane: Arc::clone(lane),
-                connection,
-                slot,
-                reused: true,
-            };
+            let line = Line { lane: Arc::clone(lane), connection, slot, reused: true };
             match self.offer(line, group, tally).await {
                 Step::Stale => lane.metrics.stale.inc(),
                 step => return step,
@@ -120,12 +115,7 @@ impl<F: Fence> Job<'_, F> {
                 if lane.reached() {
                     self.relay.recovered.notify_waiters();
                 }
-                let line = Line {
-                    lane: Arc::clone(lane),
-                    connection,
-                    slot,
-                    reused: false,
-                };
+                let line = Line { lane: Arc::clone(lane), connection, slot, reused: false };
                 self.offer(line, group, tally).await
             }
             Err(failure) => {
@@ -169,10 +159,8 @@ impl<F: Fence> Job<'_, F> {
             }
         };
         let slices = spliced.slices();
-        let offer = line
-            .connection
-            .offer(envelope, &recipients, &slices, smtputf8, self.until, &mut answers)
-            .await;
+        let offer =
+            line.connection.offer(envelope, &recipients, &slices, smtputf8, self.until, &mut answers).await;
         let refused = line.connection.dialogue().xforward_refused() - refused_before;
         self.relay.metrics.xforward_refused.inc_by(refused);
         match offer {
@@ -183,9 +171,7 @@ impl<F: Fence> Job<'_, F> {
                 Step::Answered
             }
             Ok(Offer::Held(accepted)) => {
-                let claimed = accepted
-                    .into_iter()
-                    .filter_map(|index| recipients.get(index).copied());
+                let claimed = accepted.into_iter().filter_map(|index| recipients.get(index).copied());
                 let claimed: Vec<_> = claimed.collect();
                 self.commit(line, &recipients, &claimed, tally).await;
                 Step::Answered
@@ -325,9 +311,7 @@ impl<F: Fence> Job<'_, F> {
     /// When the mail came in, by its id.
     fn minted(&self) -> Timestamp {
         let milliseconds = self.mail.tx.unix_ms().and_then(|ms| i64::try_from(ms).ok());
-        milliseconds
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-            .unwrap_or_else(Timestamp::now)
+        milliseconds.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_else(Timestamp::now)
     }
 
     fn log_failure(&self, lane: &Lane, failure: &Failure) {

@@ -10,11 +10,8 @@ const LINE_BYTES_MAX: usize = 998;
 
 /// Appends `name: value`, folded, with its line end. A name without a usable character adds nothing.
 pub(super) fn field(out: &mut String, name: &str, value: &str, utf8: bool) {
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_ascii_graphic() && *c != ':')
-        .take(LINE_BYTES_WANTED)
-        .collect();
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_graphic() && *c != ':').take(LINE_BYTES_WANTED).collect();
     if name.is_empty() {
         return;
     }

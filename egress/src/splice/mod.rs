@@ -38,19 +38,12 @@ impl Spliced {
         if needs_separator(content) {
             prefix.push_str("\r\n");
         }
-        Self {
-            prefix: prefix.into(),
-            keep: kept(content, edits),
-            content: content.clone(),
-        }
+        Self { prefix: prefix.into(), keep: kept(content, edits), content: content.clone() }
     }
 
     /// The pieces in order.
     pub(crate) fn slices(&self) -> Vec<&[u8]> {
-        let kept = self
-            .keep
-            .iter()
-            .filter_map(|range| self.content.get(range.clone()));
+        let kept = self.keep.iter().filter_map(|range| self.content.get(range.clone()));
         std::iter::once(&*self.prefix).chain(kept).collect()
     }
 }
@@ -60,10 +53,7 @@ pub(crate) fn header_bytes(content: &[u8]) -> usize {
     if needs_separator(content) {
         return 0;
     }
-    Lines { content, at: 0 }
-        .take_while(|line| !is_empty(content, line))
-        .last()
-        .map_or(0, |line| line.end)
+    Lines { content, at: 0 }.take_while(|line| !is_empty(content, line)).last().map_or(0, |line| line.end)
 }
 
 /// Whether the content begins with something that is neither a field nor the empty line behind no fields.
@@ -88,10 +78,7 @@ fn kept(content: &[u8], edits: &[HeaderEdit]) -> Vec<Range<usize>> {
     if !strips.is_empty() {
         let header = content.get(..header_bytes(content)).unwrap_or_default();
         let mut stripping = false;
-        for line in (Lines {
-            content: header,
-            at: 0,
-        }) {
+        for line in (Lines { content: header, at: 0 }) {
             let text = header.get(line.clone()).unwrap_or_default();
             let continues = matches!(text.first(), Some(b' ' | b'\t'));
             if continues {

@@ -40,11 +40,8 @@ impl Received<'_> {
         client.write(out, utf8);
         out.push(')');
         // Writing to a string does not fail.
-        let _written = write!(
-            out,
-            "\r\n\tby {hostname} (Mailweir) with {keyword} id {}",
-            name(self.id, false)
-        );
+        let _written =
+            write!(out, "\r\n\tby {hostname} (Mailweir) with {keyword} id {}", name(self.id, false));
         if let [only] = self.recipients
             && let Some(recipient) = self.envelope.recipient(*only)
             && (utf8 || recipient.path.is_ascii())
@@ -60,21 +57,12 @@ impl Received<'_> {
         let origin = self.envelope.origin();
         let told = origin.name.is_some() || origin.addr.is_some();
         match self.envelope.peer() {
-            Some(peer) if !told => (
-                &peer.helo,
-                Client {
-                    name: None,
-                    address: Some(&peer.address),
-                },
-            ),
+            Some(peer) if !told => (&peer.helo, Client { name: None, address: Some(&peer.address) }),
             _ => {
                 let helo = origin.helo.as_deref().or(origin.name.as_deref());
                 (
                     helo.unwrap_or("unknown"),
-                    Client {
-                        name: origin.name.as_deref(),
-                        address: origin.addr.as_deref(),
-                    },
+                    Client { name: origin.name.as_deref(), address: origin.addr.as_deref() },
                 )
             }
         }

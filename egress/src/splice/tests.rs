@@ -1,3 +1,5 @@
+//! Added and stripped fields around contents that stay as they are, byte for byte.
+
 use proptest::prelude::*;
 use proto::{Envelope, ForwardPath, MailParams, Origin, Peer, Position, Recipient, ReversePath, With};
 
@@ -5,17 +7,9 @@ use super::*;
 
 fn envelope(recipients: usize) -> Envelope {
     let recipient = Recipient::new(ForwardPath::parse("<r@example.org>", false).unwrap());
-    Envelope::new(
-        ReversePath::Null,
-        MailParams::default(),
-        vec![recipient; recipients],
-    )
-    .unwrap()
-    .with_peer(Peer {
-        helo: "mx.example".into(),
-        address: "127.0.0.1".into(),
-        with: With::Lmtp,
-    })
+    Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient; recipients])
+        .unwrap()
+        .with_peer(Peer { helo: "mx.example".into(), address: "127.0.0.1".into(), with: With::Lmtp })
 }
 
 fn received(envelope: &Envelope, utf8: bool) -> String {
@@ -51,10 +45,7 @@ fn spliced(content: &str, edits: &[HeaderEdit]) -> String {
 }
 
 fn prepend(name: &str, value: &str) -> HeaderEdit {
-    HeaderEdit::Prepend {
-        name: name.into(),
-        value: value.into(),
-    }
+    HeaderEdit::Prepend { name: name.into(), value: value.into() }
 }
 
 fn strip(name: &str) -> HeaderEdit {
@@ -63,10 +54,7 @@ fn strip(name: &str) -> HeaderEdit {
 
 #[test]
 fn fields_are_put_on_top_in_their_order() {
-    let edits = [
-        prepend("X-Virus-Scanned", "Mailweir at x"),
-        prepend("X-Spam-Flag", "NO"),
-    ];
+    let edits = [prepend("X-Virus-Scanned", "Mailweir at x"), prepend("X-Spam-Flag", "NO")];
     assert_eq!(
         spliced("Subject: a\r\n\r\nb\r\n", &edits),
         "X-Virus-Scanned: Mailweir at x\r\nX-Spam-Flag: NO\r\nSubject: a\r\n\r\nb\r\n"
@@ -76,22 +64,13 @@ fn fields_are_put_on_top_in_their_order() {
 #[test]
 fn stripping_takes_whole_fields_and_nothing_else() {
     let cases = [
-        (
-            "X-Spam: a\r\nTo: b\r\n\r\nX-Spam: body\r\n",
-            "To: b\r\n\r\nX-Spam: body\r\n",
-        ),
-        (
-            "To: b\r\nx-SPAM: a\r\n\tb\r\n c\r\nCc: d\r\n\r\n",
-            "To: b\r\nCc: d\r\n\r\n",
-        ),
+        ("X-Spam: a\r\nTo: b\r\n\r\nX-Spam: body\r\n", "To: b\r\n\r\nX-Spam: body\r\n"),
+        ("To: b\r\nx-SPAM: a\r\n\tb\r\n c\r\nCc: d\r\n\r\n", "To: b\r\nCc: d\r\n\r\n"),
         ("To: b\r\nX-Spam : a\r\n\r\n", "To: b\r\n\r\n"),
         ("To: b\r\nX-Spam: a\r\nX-Spam: c\r\n\r\nd", "To: b\r\n\r\nd"),
         ("To: b\r\nX-Spammy: a\r\n\r\n", "To: b\r\nX-Spammy: a\r\n\r\n"),
         ("To: b\r\nX-Spam: a", "To: b\r\n"),
-        (
-            "To: b\r\nno field\r\nX-Spam: a\r\n\r\nc",
-            "To: b\r\nno field\r\n\r\nc",
-        ),
+        ("To: b\r\nno field\r\nX-Spam: a\r\n\r\nc", "To: b\r\nno field\r\n\r\nc"),
         ("X-Spam: a\r\n", ""),
         ("", ""),
     ];
@@ -102,12 +81,7 @@ fn stripping_takes_whole_fields_and_nothing_else() {
 
 #[test]
 fn a_content_without_a_header_section_keeps_all_its_bytes() {
-    for content in [
-        "just text\r\nX-Spam: a\r\n\r\n",
-        " X-Spam: a\r\n\r\nb",
-        "\tfolded\r\n",
-        ": x\r\n",
-    ] {
+    for content in ["just text\r\nX-Spam: a\r\n\r\n", " X-Spam: a\r\n\r\nb", "\tfolded\r\n", ": x\r\n"] {
         let whole = spliced(content, &[prepend("X-A", "b"), strip("X-Spam")]);
         assert_eq!(whole, format!("X-A: b\r\n\r\n{content}"));
     }

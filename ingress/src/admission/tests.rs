@@ -34,10 +34,7 @@ fn bytes_are_admitted_up_to_the_limit() {
 fn one_largest_mail_always_fits() {
     let admission = admission(3, 10, 10);
     assert_eq!(reason(&mut admission.session(), 10), None);
-    assert_eq!(
-        reason(&mut admission.session(), 11),
-        Some(RefusalReason::InFlightBytes)
-    );
+    assert_eq!(reason(&mut admission.session(), 11), Some(RefusalReason::InFlightBytes));
 }
 
 #[test]

@@ -32,10 +32,7 @@ impl Bench {
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
         };
-        Self {
-            context: Arc::new(context),
-            running: JoinSet::new(),
-        }
+        Self { context: Arc::new(context), running: JoinSet::new() }
     }
 
     fn connect(&mut self) -> Client<DuplexStream> {
@@ -73,10 +70,7 @@ async fn a_mail_is_taken_and_answered() {
     client.hello().await;
     client.envelope(2).await;
     client.send("Subject: x\r\n\r\ny\r\n.\r\nQUIT\r\n").await;
-    assert_eq!(
-        client.rest().await,
-        ["250 2.0.0 taken", "250 2.0.0 taken", "221 2.0.0 Bye"]
-    );
+    assert_eq!(client.rest().await, ["250 2.0.0 taken", "250 2.0.0 taken", "221 2.0.0 Bye"]);
     bench.ended().await;
 }
 
@@ -90,10 +84,7 @@ async fn idle_sessions_are_kept_as_long_as_promised() {
     client.until("250").await;
     let since = Instant::now();
     let (seconds, lines) = seconds_until_closed(&mut client, since).await;
-    assert_eq!(
-        (seconds, lines),
-        (300, vec!["421 4.4.2 idle for too long, closing".to_owned()])
-    );
+    assert_eq!((seconds, lines), (300, vec!["421 4.4.2 idle for too long, closing".to_owned()]));
     bench.ended().await;
 }
 
@@ -130,10 +121,7 @@ async fn b15_a_content_that_trickles_in_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn f03_silence_in_the_content_ends_the_session() {
-    let settings = Settings {
-        data_rate_min: 0,
-        ..Settings::default()
-    };
+    let settings = Settings { data_rate_min: 0, ..Settings::default() };
     let mut bench = Bench::new(settings, Scripted::accepting());
     let mut client = bench.connect();
     client.hello().await;
@@ -257,19 +245,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 async fn a_small_mail_is_few_reads_and_writes() {
     let mut bench = accepting();
     let (ours, theirs) = duplex(64 * 1024);
-    let stream = Counted {
-        stream: theirs,
-        reads: Arc::default(),
-        writes: Arc::default(),
-    };
+    let stream = Counted { stream: theirs, reads: Arc::default(), writes: Arc::default() };
     let (reads, writes) = (stream.reads.clone(), stream.writes.clone());
     bench.serve(stream);
     let mut client = Client::new(ours);
     client.hello().await;
     client.envelope(3).await;
-    client
-        .send(&format!("{}.\r\n", "Subject: x\r\n".repeat(340)))
-        .await;
+    client.send(&format!("{}.\r\n", "Subject: x\r\n".repeat(340))).await;
     for _ in 0..3 {
         client.until("250").await;
     }

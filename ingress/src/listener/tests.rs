@@ -27,13 +27,8 @@ async fn port_0_tells_the_port_it_got() {
 async fn what_cannot_be_bound_says_why() {
     let first = Listener::bind(&endpoint("127.0.0.1:0")).await.unwrap();
     let taken = Listener::bind(&first.local()).await.unwrap_err();
-    assert_eq!(
-        taken.to_string(),
-        format!("`{}` is in use by another process", first.local())
-    );
-    let nowhere = Listener::bind(&endpoint("unix:/nowhere/at/all"))
-        .await
-        .unwrap_err();
+    assert_eq!(taken.to_string(), format!("`{}` is in use by another process", first.local()));
+    let nowhere = Listener::bind(&endpoint("unix:/nowhere/at/all")).await.unwrap_err();
     assert_eq!(nowhere.to_string(), "cannot listen on `unix:/nowhere/at/all`");
 }
 

@@ -29,12 +29,7 @@ impl Running {
         let (drain, force) = (CancellationToken::new(), CancellationToken::new());
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(vec![listener], drain.clone(), force.clone()));
-        Self {
-            address: (host, port),
-            drain,
-            force,
-            serving,
-        }
+        Self { address: (host, port), drain, force, serving }
     }
 
     async fn connect(&self) -> Client<TcpStream> {
@@ -68,10 +63,7 @@ async fn mails_come_by_unix_socket_too() {
     };
     let pipeline = Scripted::new(|mail, _, _| async move {
         let peer = mail.envelope.peer().unwrap();
-        assert_eq!(
-            (peer.address.as_str(), peer.helo.as_str()),
-            ("unix", "client.test")
-        );
+        assert_eq!((peer.address.as_str(), peer.helo.as_str()), ("unix", "client.test"));
         crate::testing::accepted(&mail)
     });
     let mut serving = JoinSet::new();
@@ -91,10 +83,7 @@ async fn mails_come_by_unix_socket_too() {
 
 #[tokio::test]
 async fn who_is_not_on_the_access_list_is_told_so() {
-    let settings = Settings {
-        access: vec!["192.0.2.0/24".parse().unwrap()],
-        ..Settings::default()
-    };
+    let settings = Settings { access: vec!["192.0.2.0/24".parse().unwrap()], ..Settings::default() };
     let metrics = Metrics::default();
     let server = Server::new(settings, Scripted::accepting(), metrics.clone());
     let running = Running::start(server).await;
@@ -106,19 +95,13 @@ async fn who_is_not_on_the_access_list_is_told_so() {
 
 #[tokio::test]
 async fn a_full_server_greets_and_refuses_at_mail() {
-    let settings = Settings {
-        sessions_max: 1,
-        ..Settings::default()
-    };
+    let settings = Settings { sessions_max: 1, ..Settings::default() };
     let running = Running::start(server(settings, Scripted::accepting())).await;
     let mut first = running.connect().await;
     first.hello().await;
     let mut second = running.connect().await;
     second.hello().await;
-    assert_eq!(
-        reply_to_mail(&mut second).await,
-        "451 4.3.2 too many sessions, try again later"
-    );
+    assert_eq!(reply_to_mail(&mut second).await, "451 4.3.2 too many sessions, try again later");
     assert_eq!(reply_to_mail(&mut first).await, "250 2.1.0 Ok");
     first.send("QUIT\r\n").await;
     assert_eq!(first.rest().await, ["221 2.0.0 Bye"]);
@@ -163,21 +146,11 @@ async fn f39_a_drain_listens_to_the_last_and_loses_nothing() {
     running.drain.cancel();
     let mut late = running.connect().await;
     late.hello().await;
-    assert_eq!(
-        reply_to_mail(&mut late).await,
-        "451 4.3.2 shutting down, try again later"
-    );
+    assert_eq!(reply_to_mail(&mut late).await, "451 4.3.2 shutting down, try again later");
     late.send("QUIT\r\n").await;
     late.until("221").await;
     release.send(true).unwrap();
-    assert_eq!(
-        busy.rest().await,
-        [
-            "250 2.0.0 taken",
-            "250 2.0.0 taken",
-            "421 4.3.2 shutting down, closing"
-        ]
-    );
+    assert_eq!(busy.rest().await, ["250 2.0.0 taken", "250 2.0.0 taken", "421 4.3.2 shutting down, closing"]);
     drop((busy, late));
     running.ended().await;
 }
@@ -195,10 +168,7 @@ async fn f40_force_answers_and_ends() {
     running.force.cancel();
     assert_eq!(
         client.rest().await,
-        [
-            "451 4.3.2 shutting down, try again later",
-            "421 4.3.2 shutting down, closing"
-        ]
+        ["451 4.3.2 shutting down, try again later", "421 4.3.2 shutting down, closing"]
     );
     assert_eq!(dropped.recv().await, None);
     drop(client);

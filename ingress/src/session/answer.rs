@@ -29,12 +29,7 @@ impl Session {
     pub(super) fn content_ended(&mut self, content: Content) -> Step {
         self.commands += 1;
         self.budget.renew();
-        let Ended {
-            open,
-            content,
-            received,
-            bare_newlines,
-        } = content.end();
+        let Ended { open, content, received, bare_newlines } = content.end();
         if bare_newlines > 0 {
             self.events.push_back(Event::BareNewlines(bare_newlines));
         }

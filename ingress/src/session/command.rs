@@ -34,11 +34,7 @@ impl<'a> Command<'a> {
         let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
         let argument = argument.trim_matches(' ');
         let bare = |command| {
-            if argument.is_empty() {
-                command
-            } else {
-                Self::BadArgument
-            }
+            if argument.is_empty() { command } else { Self::BadArgument }
         };
         let mut upper = [0; 8];
         match uppercase(verb, &mut upper) {
@@ -75,8 +71,7 @@ fn uppercase<'b>(verb: &str, buffer: &'b mut [u8; 8]) -> &'b str {
 /// What follows `keyword` in `argument`, blanks in between forgiven.
 fn behind<'a>(argument: &'a str, keyword: &str) -> Option<&'a str> {
     let (head, tail) = argument.split_at_checked(keyword.len())?;
-    head.eq_ignore_ascii_case(keyword)
-        .then(|| tail.trim_start_matches(' '))
+    head.eq_ignore_ascii_case(keyword).then(|| tail.trim_start_matches(' '))
 }
 
 #[cfg(test)]

@@ -152,12 +152,7 @@ impl Content {
         if let Ok(content) = &content {
             self.open.permit.shrink_to(content.len() as u64);
         }
-        Ended {
-            open: self.open,
-            content,
-            received: self.received,
-            bare_newlines,
-        }
+        Ended { open: self.open, content, received: self.received, bare_newlines }
     }
 }
 
@@ -171,11 +166,7 @@ fn as_usize(bytes: u64) -> usize {
 fn snug(buffer: BytesMut) -> Bytes {
     let [_, large] = STEPS_BYTES;
     let is_roomy = buffer.len() < buffer.capacity() / 2 && buffer.capacity() <= large + SLACK_BYTES;
-    if is_roomy {
-        Bytes::copy_from_slice(&buffer)
-    } else {
-        buffer.freeze()
-    }
+    if is_roomy { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() }
 }
 
 #[cfg(test)]

@@ -58,9 +58,7 @@ impl Session {
         let mut origin = self.origin.clone();
         let mut attributes = words(argument).peekable();
         let is_taken = attributes.peek().is_some()
-            && attributes
-                .map(|attribute| origin.take(attribute))
-                .all(|taken| taken.is_ok());
+            && attributes.map(|attribute| origin.take(attribute)).all(|taken| taken.is_ok());
         if !is_taken {
             return self.fault(replies::BAD_ARGUMENT);
         }
@@ -173,11 +171,7 @@ fn parse_rcpt(argument: &str, smtputf8: bool) -> Result<Recipient, &'static str>
 
 /// What follows a path: nothing, or words behind a blank.
 fn parameters(rest: &str) -> Result<impl Iterator<Item = &str>, &'static str> {
-    if rest.is_empty() || rest.starts_with(' ') {
-        Ok(words(rest))
-    } else {
-        Err(replies::BAD_ARGUMENT)
-    }
+    if rest.is_empty() || rest.starts_with(' ') { Ok(words(rest)) } else { Err(replies::BAD_ARGUMENT) }
 }
 
 fn bad_parameter(error: ParamError) -> &'static str {

@@ -42,20 +42,14 @@ mod tests {
 
     fn check(content: &str, hops: usize) {
         assert!(!are_more_than(hops, content.as_bytes()), "{content:?} has more");
-        assert!(
-            hops == 0 || are_more_than(hops - 1, content.as_bytes()),
-            "{content:?} has less"
-        );
+        assert!(hops == 0 || are_more_than(hops - 1, content.as_bytes()), "{content:?} has less");
     }
 
     #[test]
     fn received_fields_are_counted_in_the_header_section_only() {
         check("", 0);
         check("Received: a\r\n", 1);
-        check(
-            "Received: a\r\nRECEIVED : b\r\nX-Received: c\r\nReceivedX: d\r\n received: e\r\n",
-            2,
-        );
+        check("Received: a\r\nRECEIVED : b\r\nX-Received: c\r\nReceivedX: d\r\n received: e\r\n", 2);
         check("Subject: x\r\n\r\nReceived: in the body\r\n", 0);
         check("Received", 0);
     }

@@ -63,10 +63,7 @@ impl Lines {
         if line.ends_with(b"\r\n") {
             line.truncate(at - 1);
         }
-        Line::Complete {
-            line,
-            glued: !input.is_empty(),
-        }
+        Line::Complete { line, glued: !input.is_empty() }
     }
 }
 
@@ -99,21 +96,13 @@ mod tests {
     fn check(wire: &str, bytes_max: usize, expected: &[Line]) {
         let wire = wire.as_bytes();
         for at in 0..=wire.len() {
-            assert_eq!(
-                lines(&[&wire[..at], &wire[at..]], bytes_max),
-                expected,
-                "split at {at}"
-            );
+            assert_eq!(lines(&[&wire[..at], &wire[at..]], bytes_max), expected, "split at {at}");
         }
     }
 
     #[test]
     fn a_line_ends_at_crlf() {
-        check(
-            "a\r\nb\r\n\r\nc",
-            10,
-            &[complete("a"), complete("b"), complete("")],
-        );
+        check("a\r\nb\r\n\r\nc", 10, &[complete("a"), complete("b"), complete("")]);
     }
 
     #[test]
@@ -126,11 +115,7 @@ mod tests {
     fn a_line_at_the_limit_is_taken_and_one_above_is_not() {
         check("12345678\r\nx\r\n", 10, &[complete("12345678"), complete("x")]);
         check("123456789\r\nx\r\n", 10, &[Line::TooLong, complete("x")]);
-        check(
-            "123456789012345678901234\nx\r\n",
-            10,
-            &[Line::TooLong, complete("x")],
-        );
+        check("123456789012345678901234\nx\r\n", 10, &[Line::TooLong, complete("x")]);
     }
 
     #[test]
@@ -157,11 +142,7 @@ mod tests {
             (b"\0", true),
             (b"{", true),
         ] {
-            assert_eq!(
-                Lines::default().is_not_smtp(&BytesMut::from(input)),
-                not_smtp,
-                "{input:?}"
-            );
+            assert_eq!(Lines::default().is_not_smtp(&BytesMut::from(input)), not_smtp, "{input:?}");
         }
     }
 }

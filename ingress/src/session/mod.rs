@@ -163,11 +163,7 @@ impl Session {
                 Step::Close => Action::Close,
             };
             if self.events.is_empty() {
-                return if self.out.is_empty() {
-                    resting
-                } else {
-                    Action::Send(self.out.split().freeze())
-                };
+                return if self.out.is_empty() { resting } else { Action::Send(self.out.split().freeze()) };
             }
         }
     }
@@ -299,10 +295,7 @@ impl Session {
             return self.fault(replies::BAD_NAME);
         }
         self.reset();
-        self.hello = Some(Hello {
-            with,
-            name: name.to_owned(),
-        });
+        self.hello = Some(Hello { with, name: name.to_owned() });
         let rules = self.rules.clone();
         self.reply(rules.hello(with));
     }
@@ -314,11 +307,7 @@ impl Session {
     }
 
     fn peer(&self, hello: &Hello) -> Peer {
-        Peer {
-            helo: hello.name.clone(),
-            address: self.peer_address.clone(),
-            with: hello.with,
-        }
+        Peer { helo: hello.name.clone(), address: self.peer_address.clone(), with: hello.with }
     }
 
     fn reply(&mut self, line: &str) {

@@ -84,9 +84,7 @@ fn check_hello(verb: &str, settings: &Settings, transcript: &str) {
 fn play_beside(settings: &Settings, size: u64, transcript: &str) {
     let admission = Admission::new(settings, &Metrics::default());
     let mut other = Player::of(settings, &admission);
-    other
-        .input
-        .extend_from_slice(format!("LHLO a\r\nMAIL FROM:<> SIZE={size}\r\n").as_bytes());
+    other.input.extend_from_slice(format!("LHLO a\r\nMAIL FROM:<> SIZE={size}\r\n").as_bytes());
     other.settle();
     let mut player = Player::of(settings, &admission);
     player.input.extend_from_slice(b"LHLO a\r\n");
@@ -132,11 +130,7 @@ fn unescape(text: &str) -> Vec<u8> {
 }
 
 fn client_bytes(lines: &[&str]) -> Vec<u8> {
-    lines
-        .iter()
-        .filter(|line| is_client(line))
-        .flat_map(|line| wire(line))
-        .collect()
+    lines.iter().filter(|line| is_client(line)).flat_map(|line| wire(line)).collect()
 }
 
 fn ends_in_data(bytes: &[u8]) -> bool {
@@ -153,19 +147,11 @@ fn play(settings: &Settings, script: &[&str], cuts: &[usize]) -> Vec<String> {
 }
 
 fn pieces(whole: Range<usize>, cuts: &[usize]) -> Vec<Range<usize>> {
-    let inner = cuts
-        .iter()
-        .copied()
-        .filter(|cut| whole.contains(cut) && *cut != whole.start);
+    let inner = cuts.iter().copied().filter(|cut| whole.contains(cut) && *cut != whole.start);
     let mut starts = vec![whole.start];
     starts.extend(inner);
     let ends = starts.iter().skip(1).copied().chain([whole.end]);
-    starts
-        .iter()
-        .copied()
-        .zip(ends)
-        .map(|(start, end)| start..end)
-        .collect()
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
 /// A session and the conversation so far.
@@ -209,8 +195,7 @@ impl Player {
                     burst.extend(wire(more));
                 }
                 for piece in pieces(at..at + burst.len(), cuts) {
-                    self.input
-                        .extend_from_slice(&burst[piece.start - at..piece.end - at]);
+                    self.input.extend_from_slice(&burst[piece.start - at..piece.end - at]);
                     self.settle();
                 }
                 at += burst.len();
@@ -234,10 +219,7 @@ impl Player {
                 }
                 Action::Report(event) => self.did.push(format!("! {event:?}")),
                 Action::Wait(wait) => {
-                    assert!(
-                        wait == Wait::Outcomes || self.input.len() < 2_048,
-                        "input is taken"
-                    );
+                    assert!(wait == Wait::Outcomes || self.input.len() < 2_048, "input is taken");
                     return;
                 }
                 Action::Close => {
@@ -275,12 +257,8 @@ impl Player {
     fn flush(&mut self) {
         let sent = std::mem::take(&mut self.sent);
         let sent = String::from_utf8(sent).expect("replies are text");
-        assert!(
-            sent.is_empty() || sent.ends_with("\r\n"),
-            "{sent:?} is not whole lines"
-        );
-        self.trace
-            .extend(sent.split_terminator("\r\n").map(|line| format!("S: {line}")));
+        assert!(sent.is_empty() || sent.ends_with("\r\n"), "{sent:?} is not whole lines");
+        self.trace.extend(sent.split_terminator("\r\n").map(|line| format!("S: {line}")));
         self.trace.append(&mut self.did);
         if std::mem::take(&mut self.is_closed) {
             self.trace.push("close".to_owned());

@@ -49,14 +49,8 @@ fn hostile_addresses_are_refused() {
     assert_eq!(refused("<a@>"), AddressError::Domain);
     assert_eq!(refused("<a@b..c>"), AddressError::Domain);
     assert_eq!(refused("<a@[]>"), AddressError::Domain);
-    assert_eq!(
-        refused(&format!("<{}@b>", "a".repeat(300))),
-        AddressError::TooLong
-    );
-    assert_eq!(
-        refused(&format!("<a@{}>", "b".repeat(300))),
-        AddressError::TooLong
-    );
+    assert_eq!(refused(&format!("<{}@b>", "a".repeat(300))), AddressError::TooLong);
+    assert_eq!(refused(&format!("<a@{}>", "b".repeat(300))), AddressError::TooLong);
 }
 
 #[test]

@@ -121,12 +121,7 @@ fn every_string_up_to_eight_bytes_in_every_split_decodes_as_defined() {
             );
         }
         let bytewise: Vec<&[u8]> = wire.chunks(1).collect();
-        assert_eq!(
-            decode(&bytewise),
-            expected,
-            "{:?} bytewise",
-            wire.escape_ascii().to_string()
-        );
+        assert_eq!(decode(&bytewise), expected, "{:?} bytewise", wire.escape_ascii().to_string());
     });
     assert_eq!(count, 87_380);
 }
@@ -147,18 +142,9 @@ fn every_string_up_to_eight_bytes_in_every_split_survives_the_wire() {
 /// CRLF.CRLF once and at the end, and no bare CR or LF.
 fn check_wire(wire: &[u8]) {
     let preceded = [b"\r\n", wire].concat();
-    let ends: Vec<_> = preceded
-        .windows(5)
-        .enumerate()
-        .filter(|(_, w)| w == b"\r\n.\r\n")
-        .map(|(at, _)| at)
-        .collect();
-    assert_eq!(
-        ends,
-        [preceded.len() - 5],
-        "{:?}",
-        wire.escape_ascii().to_string()
-    );
+    let ends: Vec<_> =
+        preceded.windows(5).enumerate().filter(|(_, w)| w == b"\r\n.\r\n").map(|(at, _)| at).collect();
+    assert_eq!(ends, [preceded.len() - 5], "{:?}", wire.escape_ascii().to_string());
     assert_eq!(canonical(wire).1, 0, "{:?}", wire.escape_ascii().to_string());
 }
 

@@ -13,30 +13,12 @@ use crate::{
 
 fn job(content: ContentAt) -> Job {
     let recipient = Recipient::new(ForwardPath::parse("<jörg@example.org>", true).unwrap());
-    let params = MailParams {
-        smtputf8: true,
-        ..MailParams::default()
-    };
-    let envelope = Envelope::new(
-        ReversePath::parse("<a@b>", false).unwrap(),
-        params,
-        vec![recipient; 2],
-    )
-    .unwrap()
-    .with_origin(Origin {
-        ident: Some("4F".into()),
-        ..Origin::default()
-    })
-    .with_peer(Peer {
-        helo: "mx".into(),
-        address: "127.0.0.1".into(),
-        with: With::Lmtp,
-    });
-    let mail = Mail::new(
-        TxId::new(Uuid::from_u128(7)),
-        envelope,
-        Bytes::from_static(b"x: y\r\n"),
-    );
+    let params = MailParams { smtputf8: true, ..MailParams::default() };
+    let envelope = Envelope::new(ReversePath::parse("<a@b>", false).unwrap(), params, vec![recipient; 2])
+        .unwrap()
+        .with_origin(Origin { ident: Some("4F".into()), ..Origin::default() })
+        .with_peer(Peer { helo: "mx".into(), address: "127.0.0.1".into(), with: With::Lmtp });
+    let mail = Mail::new(TxId::new(Uuid::from_u128(7)), envelope, Bytes::from_static(b"x: y\r\n"));
     Job {
         tx: mail.tx,
         key: mail.key,
@@ -62,30 +44,13 @@ fn a_job_comes_back_with_its_content() {
 
 #[test]
 fn a_verdict_comes_back() {
-    let job = job(ContentAt::Chunks(vec![Chunk {
-        sequence: 9,
-        bytes: 6,
-    }]));
-    let finding = Finding {
-        check: "clamd".into(),
-        category: Category::Unchecked(Unchecked::Failed),
-        name: "t".into(),
-    };
-    let edits = vec![HeaderEdit::Prepend {
-        name: "X-Virus-Scanned".into(),
-        value: "y".into(),
-    }];
-    let group = Group {
-        disposition: Disposition::Tag,
-        reply: Some(Reply::enhanced(451, 7, 1, "x")),
-        edits,
-    };
+    let job = job(ContentAt::Chunks(vec![Chunk { sequence: 9, bytes: 6 }]));
+    let finding =
+        Finding { check: "clamd".into(), category: Category::Unchecked(Unchecked::Failed), name: "t".into() };
+    let edits = vec![HeaderEdit::Prepend { name: "X-Virus-Scanned".into(), value: "y".into() }];
+    let group = Group { disposition: Disposition::Tag, reply: Some(Reply::enhanced(451, 7, 1, "x")), edits };
     let verdict = Verdict::uniform(&job.envelope, vec![finding], group);
-    let judged = Judged {
-        job,
-        job_sequence: 3,
-        verdict,
-    };
+    let judged = Judged { job, job_sequence: 3, verdict };
     let (back, content) = decode::<Judged>(&encode(&judged, b"").unwrap()).unwrap();
     assert_eq!((back, content.len()), (judged, 0));
 }
@@ -93,15 +58,8 @@ fn a_verdict_comes_back() {
 #[test]
 fn a_notice_comes_back() {
     let replies = vec![(Position::new(1), Reply::enhanced(250, 0, 0, "ok"))];
-    let notice = Notice {
-        tx: TxId::new(Uuid::from_u128(7)),
-        replies,
-        last: true,
-    };
-    assert_eq!(
-        decode::<Notice>(&encode(&notice, b"").unwrap()).unwrap().0,
-        notice
-    );
+    let notice = Notice { tx: TxId::new(Uuid::from_u128(7)), replies, last: true };
+    assert_eq!(decode::<Notice>(&encode(&notice, b"").unwrap()).unwrap().0, notice);
 }
 
 #[test]
@@ -113,12 +71,8 @@ fn a_field_of_a_newer_release_is_ignored() {
         replies: Vec<(Position, Reply)>,
         last: bool,
     }
-    let newer = NewerNotice {
-        colour: "blue",
-        tx: TxId::new(Uuid::from_u128(7)),
-        replies: Vec::new(),
-        last: true,
-    };
+    let newer =
+        NewerNotice { colour: "blue", tx: TxId::new(Uuid::from_u128(7)), replies: Vec::new(), last: true };
     assert!(decode::<Notice>(&encode(&newer, b"").unwrap()).unwrap().0.last);
 }
 
@@ -128,10 +82,7 @@ fn another_version_is_told_from_garbage() {
     message[0] = VERSION + 1;
     assert!(matches!(decode::<Job>(&message.into()), Err(WireError::Newer(_))));
     assert!(matches!(decode::<Job>(&Bytes::new()), Err(WireError::Alien)));
-    assert!(matches!(
-        decode::<Job>(&Bytes::from_static(b"\0x")),
-        Err(WireError::Alien)
-    ));
+    assert!(matches!(decode::<Job>(&Bytes::from_static(b"\0x")), Err(WireError::Alien)));
 }
 
 #[test]
@@ -146,10 +97,7 @@ fn an_envelope_without_recipients_or_with_a_hostile_address_is_not_read() {
         path: &'a str,
     }
     let read = |recipients| {
-        let raw = Raw {
-            sender: ReversePath::Null,
-            recipients,
-        };
+        let raw = Raw { sender: ReversePath::Null, recipients };
         decode::<Envelope>(&encode(&raw, b"").unwrap())
     };
     assert!(read(vec![RawRecipient { path: "a@b" }]).is_ok());

@@ -28,10 +28,7 @@ pub(crate) struct Amavis {
 impl Amavis {
     /// Starts it in front of the unix socket `next_hop`; with `clamd`, a socket path, it asks that and checks names.
     pub(crate) async fn start(next_hop: &str, clamd: Option<&str>) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("amavis-")
-            .tempdir()
-            .expect("make directory");
+        let directory = tempfile::Builder::new().prefix("amavis-").tempdir().expect("make directory");
         let home = directory.path();
         fs::set_permissions(home, fs::Permissions::from_mode(0o755)).expect("open directory");
         let (uid, gid) = user();
@@ -42,35 +39,21 @@ impl Amavis {
         let port = ReservedPort::new();
         let configuration = home.join("amavisd.conf");
         fs::write(&configuration, text(home, port.number(), next_hop, clamd)).expect("write configuration");
-        let args = [
-            "-c".to_owned(),
-            configuration.display().to_string(),
-            "foreground".to_owned(),
-        ];
+        let args = ["-c".to_owned(), configuration.display().to_string(), "foreground".to_owned()];
         let mut process = Process::start("amavisd", Path::new(PROGRAM), &args, home);
         eventually("amavisd takes connections", async || {
             assert!(process.status().is_none(), "{}", process.log_tail());
             harness::io::connect(&port.endpoint()).await.ok()
         })
         .await;
-        Self {
-            process,
-            port,
-            _directory: directory,
-        }
+        Self { process, port, _directory: directory }
     }
 }
 
 fn user() -> (u32, u32) {
     let passwd = fs::read_to_string("/etc/passwd").expect("read /etc/passwd");
-    let line = passwd
-        .lines()
-        .find(|line| line.starts_with("amavis:"))
-        .expect("the user amavis");
-    let mut fields = line
-        .split(':')
-        .skip(2)
-        .map(|field| field.parse().expect("a number"));
+    let line = passwd.lines().find(|line| line.starts_with("amavis:")).expect("the user amavis");
+    let mut fields = line.split(':').skip(2).map(|field| field.parse().expect("a number"));
     (fields.next().expect("uid"), fields.next().expect("gid"))
 }
 

@@ -4,11 +4,7 @@
 //! Every figure of a row was measured in that run on that machine; compare rows of one table, not tables of two
 //! machines. `--only WORD` keeps rows whose system, checks or size is that word.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::expect_used,
-    reason = "a program that prints a table or ends"
-)]
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table or ends")]
 
 mod amavis;
 mod proc;
@@ -25,14 +21,8 @@ const SIZES: [(&str, u32); 3] = [("4k", 6_000), ("60k", 2_000), ("1m", 200)];
 const CONNECTIONS: [u32; 3] = [1, 10, 50];
 
 fn main() -> Result<()> {
-    let only: Vec<String> = std::env::args()
-        .skip_while(|arg| arg != "--only")
-        .skip(1)
-        .collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .worker_threads(1)
-        .build()?;
+    let only: Vec<String> = std::env::args().skip_while(|arg| arg != "--only").skip(1).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build()?;
     runtime.block_on(async {
         let cells = table(&only).await?;
         println!("{}", report::markdown(&cells));
@@ -57,10 +47,8 @@ async fn table(only: &[String]) -> Result<Vec<Cell>> {
             say("amavisd-new is not installed: its rows are left out");
             continue;
         }
-        let wanted = only.is_empty()
-            || only
-                .iter()
-                .any(|word| word == system.name() || word == checks.name());
+        let wanted =
+            only.is_empty() || only.iter().any(|word| word == system.name() || word == checks.name());
         if !wanted && system != System::Direct {
             continue;
         }
@@ -72,12 +60,7 @@ async fn table(only: &[String]) -> Result<Vec<Cell>> {
             }
         }
     }
-    cells.sort_by_key(|cell| {
-        (
-            SIZES.iter().position(|(size, _)| *size == cell.size),
-            cell.connections,
-        )
-    });
+    cells.sort_by_key(|cell| (SIZES.iter().position(|(size, _)| *size == cell.size), cell.connections));
     Ok(cells)
 }
 
@@ -94,27 +77,15 @@ async fn cell(
     for role in &running.roles {
         proc::forget_peak(role)?;
     }
-    let before = running
-        .roles
-        .iter()
-        .map(proc::cpu_seconds)
-        .collect::<Result<Vec<_>>>()?;
+    let before = running.roles.iter().map(proc::cpu_seconds).collect::<Result<Vec<_>>>()?;
     let result = load(&running.entry, size, connections, mails).await?;
     let mut cpu_ms = Vec::new();
     let mut peak_mib = Vec::new();
     for (role, before) in running.roles.iter().zip(before) {
-        cpu_ms.push((
-            role.name,
-            (proc::cpu_seconds(role)? - before) * 1_000.0 / f64::from(mails),
-        ));
+        cpu_ms.push((role.name, (proc::cpu_seconds(role)? - before) * 1_000.0 / f64::from(mails)));
         peak_mib.push((role.name, proc::peak_mib(role)?));
     }
-    let figure = |pointer: &str| {
-        result
-            .pointer(pointer)
-            .and_then(Value::as_f64)
-            .context(pointer.to_owned())
-    };
+    let figure = |pointer: &str| result.pointer(pointer).and_then(Value::as_f64).context(pointer.to_owned());
     Ok(Cell {
         system: system.name(),
         checks: checks.name(),
@@ -131,73 +102,32 @@ async fn cell(
 /// Runs the load generator, which fails unless every mail was accepted.
 async fn load(to: &str, size: &str, connections: u32, mails: u32) -> Result<Value> {
     let (connections, mails) = (connections.to_string(), mails.to_string());
-    let args = [
-        "load",
-        "--to",
-        to,
-        "--size",
-        size,
-        "--connections",
-        &connections,
-        "--mails",
-        &mails,
-        "--json",
-    ];
-    let output = tokio::process::Command::new(harness::node::binary())
-        .args(args)
-        .output()
-        .await?;
-    ensure!(
-        output.status.success(),
-        "load failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let args =
+        ["load", "--to", to, "--size", size, "--connections", &connections, "--mails", &mails, "--json"];
+    let output = tokio::process::Command::new(harness::node::binary()).args(args).output().await?;
+    ensure!(output.status.success(), "load failed: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("reading the report of load")
 }
 
 /// Idle roles, and an ingress with forty 50 MB mails offered at once.
 async fn memory() -> Result<String> {
-    let mut lines = vec![
-        "| role | idle MiB | peak MiB with forty 50 MB mails |".to_owned(),
-        "|---|--:|--:|".to_owned(),
-    ];
+    let mut lines =
+        vec!["| role | idle MiB | peak MiB with forty 50 MB mails |".to_owned(), "|---|--:|--:|".to_owned()];
     for system in [System::Standalone, System::Distributed] {
         let running = Running::start(system, Checks::None).await;
-        let idle = running
-            .roles
-            .iter()
-            .map(proc::resident_mib)
-            .collect::<Result<Vec<_>>>()?;
+        let idle = running.roles.iter().map(proc::resident_mib).collect::<Result<Vec<_>>>()?;
         for role in &running.roles {
             proc::forget_peak(role)?;
         }
-        let args = [
-            "load",
-            "--to",
-            &running.entry,
-            "--size",
-            "50m",
-            "--connections",
-            "40",
-            "--mails",
-            "40",
-        ];
+        let args = ["load", "--to", &running.entry, "--size", "50m", "--connections", "40", "--mails", "40"];
         let output = tokio::process::Command::new(harness::node::binary())
             .args(args)
             .args(["--json", "--allow-failures"])
             .output()
             .await?;
-        ensure!(
-            output.status.success(),
-            "load failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        ensure!(output.status.success(), "load failed: {}", String::from_utf8_lossy(&output.stderr));
         for (role, idle) in running.roles.iter().zip(idle) {
-            lines.push(format!(
-                "| {} | {idle:.1} | {:.0} |",
-                role.name,
-                proc::peak_mib(role)?
-            ));
+            lines.push(format!("| {} | {idle:.1} | {:.0} |", role.name, proc::peak_mib(role)?));
         }
     }
     Ok(lines.join("\n"))

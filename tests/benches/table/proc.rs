@@ -13,28 +13,19 @@ pub(crate) struct Role {
 
 /// CPU seconds, user and system, of the process and every descendant, dead ones that were waited for included.
 pub(crate) fn cpu_seconds(role: &Role) -> Result<f64> {
-    let ticks = family(role.pid)?
-        .into_iter()
-        .map(|pid| cpu_ticks(pid).unwrap_or(0))
-        .sum::<u64>();
+    let ticks = family(role.pid)?.into_iter().map(|pid| cpu_ticks(pid).unwrap_or(0)).sum::<u64>();
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// Peak resident memory of the process and its descendants since [`forget_peak`], in MiB.
 pub(crate) fn peak_mib(role: &Role) -> Result<f64> {
-    Ok(family(role.pid)?
-        .into_iter()
-        .map(|pid| status_kib(pid, "VmHWM:").unwrap_or(0))
-        .sum::<u64>() as f64
+    Ok(family(role.pid)?.into_iter().map(|pid| status_kib(pid, "VmHWM:").unwrap_or(0)).sum::<u64>() as f64
         / 1024.0)
 }
 
 /// Resident memory now, in MiB.
 pub(crate) fn resident_mib(role: &Role) -> Result<f64> {
-    Ok(family(role.pid)?
-        .into_iter()
-        .map(|pid| status_kib(pid, "VmRSS:").unwrap_or(0))
-        .sum::<u64>() as f64
+    Ok(family(role.pid)?.into_iter().map(|pid| status_kib(pid, "VmRSS:").unwrap_or(0)).sum::<u64>() as f64
         / 1024.0)
 }
 
@@ -50,11 +41,7 @@ pub(crate) fn forget_peak(role: &Role) -> Result<()> {
 fn family(root: u32) -> Result<Vec<u32>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc").context("reading /proc")? {
-        let Some(pid) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         if let Some(parent) = stat_field(pid, 1) {
@@ -64,12 +51,7 @@ fn family(root: u32) -> Result<Vec<u32>> {
     let mut members = vec![root];
     let mut at = 0;
     while let Some(&parent) = members.get(at) {
-        members.extend(
-            parents
-                .iter()
-                .filter(|(_, of)| *of == u64::from(parent))
-                .map(|(pid, _)| *pid),
-        );
+        members.extend(parents.iter().filter(|(_, of)| *of == u64::from(parent)).map(|(pid, _)| *pid));
         at += 1;
     }
     Ok(members)
@@ -77,10 +59,7 @@ fn family(root: u32) -> Result<Vec<u32>> {
 
 /// utime, stime, and those of the children that were waited for.
 fn cpu_ticks(pid: u32) -> Option<u64> {
-    [11, 12, 13, 14]
-        .into_iter()
-        .map(|field| stat_field(pid, field))
-        .sum()
+    [11, 12, 13, 14].into_iter().map(|field| stat_field(pid, field)).sum()
 }
 
 /// A field of `/proc/PID/stat`, counted from the state, which follows the name in parentheses.
@@ -92,11 +71,5 @@ fn stat_field(pid: u32, field: usize) -> Option<u64> {
 
 fn status_kib(pid: u32, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix(key))?
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .ok()
+    status.lines().find_map(|line| line.strip_prefix(key))?.trim().trim_end_matches(" kB").parse().ok()
 }

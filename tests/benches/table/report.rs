@@ -30,9 +30,7 @@ pub(crate) fn markdown(cells: &[Cell]) -> String {
          |---|--:|---|---|--:|--:|--:|--:|---|---|\n",
     );
     for cell in cells {
-        let ratio = direct
-            .get(&(cell.size, cell.connections))
-            .map_or(f64::NAN, |direct| cell.rate / direct);
+        let ratio = direct.get(&(cell.size, cell.connections)).map_or(f64::NAN, |direct| cell.rate / direct);
         let line = format!(
             "| {} | {} | {} | {} | {:.0} | {ratio:.2} | {:.2} | {:.2} | {} | {} |",
             cell.size,
@@ -52,9 +50,5 @@ pub(crate) fn markdown(cells: &[Cell]) -> String {
 }
 
 fn by_role(values: &[(&'static str, f64)], digits: usize) -> String {
-    values
-        .iter()
-        .map(|(role, value)| format!("{role} {value:.digits$}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    values.iter().map(|(role, value)| format!("{role} {value:.digits$}")).collect::<Vec<_>>().join(", ")
 }

@@ -61,10 +61,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(system: System, checks: Checks) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("bench-")
-            .tempdir()
-            .expect("make directory");
+        let directory = tempfile::Builder::new().prefix("bench-").tempdir().expect("make directory");
         let clamd = match checks {
             Checks::None => None,
             Checks::ClamdAndAttachments => Some(Clamd::start().await),
@@ -100,39 +97,23 @@ impl Running {
             System::Distributed => {
                 let nats = Nats::start().await;
                 let url = nats.url();
-                self.roles.push(Role {
-                    name: "nats-server",
-                    pid: nats.process().id(),
-                });
+                self.roles.push(Role { name: "nats-server", pid: nats.process().id() });
                 self._nats = Some(nats);
-                self.entry = self
-                    .node(
-                        "ingress",
-                        &["--nats", &url, "--listen", "127.0.0.1:0"],
-                        &directory,
-                    )
-                    .await;
-                self.node("egress", &["--nats", &url, "--next-hop", &next_hop], &directory)
-                    .await;
-                self.node("worker", &[&["--nats", &url][..], &scan].concat(), &directory)
-                    .await;
+                self.entry =
+                    self.node("ingress", &["--nats", &url, "--listen", "127.0.0.1:0"], &directory).await;
+                self.node("egress", &["--nats", &url, "--next-hop", &next_hop], &directory).await;
+                self.node("worker", &[&["--nats", &url][..], &scan].concat(), &directory).await;
             }
             System::Amavis => {
                 let clamd = clamd.as_deref().map(|clamd| clamd.trim_start_matches("unix:"));
                 let amavis = Amavis::start(&socket.display().to_string(), clamd).await;
                 self.entry = amavis.port.endpoint();
-                self.roles.push(Role {
-                    name: "amavisd",
-                    pid: amavis.process.id(),
-                });
+                self.roles.push(Role { name: "amavisd", pid: amavis.process.id() });
                 self._amavis = Some(amavis);
             }
         }
         if let Some(clamd) = &self._clamd {
-            self.roles.push(Role {
-                name: "clamd",
-                pid: clamd.process().id(),
-            });
+            self.roles.push(Role { name: "clamd", pid: clamd.process().id() });
         }
     }
 
@@ -141,15 +122,8 @@ impl Running {
         let args: Vec<String> = [&[role], args].concat().into_iter().map(str::to_owned).collect();
         let node = Node::start(role, &args, directory).await;
         let listens = matches!(role, "standalone" | "ingress");
-        let endpoint = if listens {
-            node.endpoint("lmtp")
-        } else {
-            String::new()
-        };
-        self.roles.push(Role {
-            name: role,
-            pid: node.process.id(),
-        });
+        let endpoint = if listens { node.endpoint("lmtp") } else { String::new() };
+        self.roles.push(Role { name: role, pid: node.process.id() });
         self._nodes.push(node);
         endpoint
     }

@@ -37,14 +37,8 @@ impl Client {
 
     /// As [`Client::submit`], with MAIL, all RCPT and DATA in one write.
     pub async fn submit_pipelined(&mut self, mail: &TestMail) -> Replies {
-        let commands = [
-            vec![mail.mail_command()],
-            mail.rcpt_commands(),
-            vec!["DATA".into()],
-        ]
-        .concat();
-        self.send_raw(format!("{}\r\n", commands.join("\r\n")).as_bytes())
-            .await;
+        let commands = [vec![mail.mail_command()], mail.rcpt_commands(), vec!["DATA".into()]].concat();
+        self.send_raw(format!("{}\r\n", commands.join("\r\n")).as_bytes()).await;
         self.expect("250 *").await;
         let mut replies = Replies::default();
         for _ in mail.rcpt_commands() {
@@ -63,10 +57,7 @@ impl Client {
         let replies = self.submit(mail).await;
         for reply in &replies.dot {
             if !crate::pattern::matches(pattern, reply.last()) {
-                self.fail(&format!(
-                    "expected {pattern:?} after the dot, got {:?}",
-                    reply.last()
-                ));
+                self.fail(&format!("expected {pattern:?} after the dot, got {:?}", reply.last()));
             }
         }
     }
@@ -105,9 +96,6 @@ mod tests {
     #[test]
     fn dots_at_line_starts_are_doubled() {
         assert_eq!(dot_stuffed(b""), b".\r\n");
-        assert_eq!(
-            dot_stuffed(b".\r\n..\r\na.\r\n.b\r\n"),
-            b"..\r\n...\r\na.\r\n..b\r\n.\r\n"
-        );
+        assert_eq!(dot_stuffed(b".\r\n..\r\na.\r\n.b\r\n"), b"..\r\n...\r\na.\r\n..b\r\n.\r\n");
     }
 }

@@ -109,23 +109,13 @@ impl Script {
             "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE",
         ];
         let keywords = keywords.map(str::to_owned).into();
-        Self {
-            protocol,
-            lenient: false,
-            keywords,
-            pace: None,
-            rules: Vec::new(),
-        }
+        Self { protocol, lenient: false, keywords, pace: None, rules: Vec::new() }
     }
 
     /// In `phase`, where the command line contains `containing` (everywhere when empty). At the dot it is compared with
     /// the MAIL line, or in LMTP with the RCPT line of the recipient whose turn it is.
     pub fn rule(mut self, phase: Phase, containing: &str, reaction: Reaction) -> Self {
-        self.rules.push(Rule {
-            phase,
-            containing: containing.to_owned(),
-            reaction,
-        });
+        self.rules.push(Rule { phase, containing: containing.to_owned(), reaction });
         self
     }
 

@@ -30,27 +30,15 @@ pub(super) async fn run(io: Box<dyn Io>, state: Arc<State>) {
         seen.connections += 1;
         seen.wire.push(Vec::new());
     });
-    let mail = Received {
-        connection,
-        ..Received::default()
-    };
-    let mut session = Session {
-        io: BufReader::new(io),
-        state,
-        connection,
-        mail,
-    };
+    let mail = Received { connection, ..Received::default() };
+    let mut session = Session { io: BufReader::new(io), state, connection, mail };
     // An error is the client's end; what came before it has been seen.
     let _gone = session.serve().await;
 }
 
 impl Session {
     async fn serve(&mut self) -> io::Result<()> {
-        if let Next::Ends = self
-            .answer(Phase::Greeting, "", "220 sink.example.net ESMTP")
-            .await?
-            .1
-        {
+        if let Next::Ends = self.answer(Phase::Greeting, "", "220 sink.example.net ESMTP").await?.1 {
             return Ok(());
         }
         while let Some(line) = self.line().await? {
@@ -64,11 +52,7 @@ impl Session {
     }
 
     async fn command(&mut self, line: &str) -> io::Result<Next> {
-        let verb = line
-            .split([' ', ':'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
+        let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
             "EHLO" | "LHLO" => {
                 let usual = self.hello();
@@ -112,9 +96,7 @@ impl Session {
     }
 
     async fn data(&mut self, line: &str) -> io::Result<Next> {
-        let (reply, next) = self
-            .answer(Phase::Data, line, "354 End data with <CR><LF>.<CR><LF>")
-            .await?;
+        let (reply, next) = self.answer(Phase::Data, line, "354 End data with <CR><LF>.<CR><LF>").await?;
         if !reply.starts_with('3') {
             return Ok(next);
         }
@@ -136,8 +118,7 @@ impl Session {
             let (reply, next) = self.decide(Phase::Dot, &turn, &queued).await;
             if !reply.is_empty() {
                 // Seen before it is said: who has read the reply may ask for it here.
-                self.state
-                    .see(|seen| seen.mails[index].replies.push(reply.clone()));
+                self.state.see(|seen| seen.mails[index].replies.push(reply.clone()));
                 self.say(&reply).await?;
             }
             if let Next::Ends = next {
@@ -239,10 +220,7 @@ impl Session {
     }
 
     fn reset(&mut self) {
-        self.mail = Received {
-            connection: self.connection,
-            ..Received::default()
-        };
+        self.mail = Received { connection: self.connection, ..Received::default() };
     }
 
     fn script(&self) -> Script {

@@ -18,11 +18,8 @@ const ONLY_CLAMD: &str = "[attachments]\nenabled = false\n[policy]\nvirus = \"re
 
 async fn every_test_file_is_found(mode: Mode) {
     let (hop, clamd) = (NextHop::smtp().await, Clamd::start().await);
-    let system = System::build(mode, &hop.target())
-        .clamd(&clamd.tcp())
-        .configuration(ONLY_CLAMD)
-        .start()
-        .await;
+    let system =
+        System::build(mode, &hop.target()).clamd(&clamd.tcp()).configuration(ONLY_CLAMD).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     for file in test_files() {
         let mail = TestMail::new().attachment("letter.dat", &std::fs::read(&file).unwrap());
@@ -36,12 +33,7 @@ async fn every_test_file_is_found(mode: Mode) {
     ] {
         client.submit_expecting(&mail, "554 5.7.0 *").await;
     }
-    client
-        .submit_expecting(
-            &TestMail::new().attachment("letter.dat", b"harmless"),
-            "250 2.0.0 *",
-        )
-        .await;
+    client.submit_expecting(&TestMail::new().attachment("letter.dat", b"harmless"), "250 2.0.0 *").await;
     assert_eq!(hop.seen().mails.len(), 1);
 }
 
@@ -50,18 +42,9 @@ const QUICK: &str = "[clamd]\nconnect_timeout = \"1s\"\ntotal_timeout = \"2s\"\n
 
 async fn a_killed_or_hung_clamd_is_never_clean(mode: Mode) {
     let (hop, mut clamd) = (NextHop::smtp().await, Clamd::start().await);
-    let system = System::build(mode, &hop.target())
-        .clamd(&clamd.tcp())
-        .configuration(QUICK)
-        .start()
-        .await;
+    let system = System::build(mode, &hop.target()).clamd(&clamd.tcp()).configuration(QUICK).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
-    let attempts = || {
-        [
-            TestMail::new(),
-            TestMail::new().attachment("letter.txt", &eicar()),
-        ]
-    };
+    let attempts = || [TestMail::new(), TestMail::new().attachment("letter.txt", &eicar())];
     client.submit_expecting(&TestMail::new(), "250 2.0.0 *").await;
 
     clamd.hang();
@@ -80,10 +63,7 @@ async fn a_killed_or_hung_clamd_is_never_clean(mode: Mode) {
 
     for got in hop.seen().mails {
         let text = String::from_utf8_lossy(&got.content).into_owned();
-        assert!(
-            text.contains("X-Virus-Scanned: "),
-            "delivered without a scan:\n{text}"
-        );
+        assert!(text.contains("X-Virus-Scanned: "), "delivered without a scan:\n{text}");
     }
 }
 

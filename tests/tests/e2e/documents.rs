@@ -65,35 +65,19 @@ async fn every_key_is_in_the_example_file() {
             shown.insert(format!("{table}.{key}"));
         }
     }
-    let missing: Vec<String> = keys()
-        .await
-        .into_iter()
-        .map(|(table, key)| format!("{table}.{key}"))
-        .collect();
+    let missing: Vec<String> =
+        keys().await.into_iter().map(|(table, key)| format!("{table}.{key}")).collect();
     let missing: Vec<String> = missing.into_iter().filter(|key| !shown.contains(key)).collect();
-    assert!(
-        missing.is_empty(),
-        "not in {}:\n{}",
-        self::example().display(),
-        missing.join("\n")
-    );
+    assert!(missing.is_empty(), "not in {}:\n{}", self::example().display(), missing.join("\n"));
 }
 
 #[tokio::test]
 async fn every_key_is_documented() {
     let documents = documents();
     let names = |(table, key): &(String, String)| documents.contains(&format!("`{table}.{key}`"));
-    let missing: Vec<String> = keys()
-        .await
-        .iter()
-        .filter(|key| !names(key))
-        .map(|(table, key)| format!("{table}.{key}"))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "not in README.md or docs/:\n{}",
-        missing.join("\n")
-    );
+    let missing: Vec<String> =
+        keys().await.iter().filter(|key| !names(key)).map(|(table, key)| format!("{table}.{key}")).collect();
+    assert!(missing.is_empty(), "not in README.md or docs/:\n{}", missing.join("\n"));
 }
 
 #[tokio::test]
@@ -104,34 +88,22 @@ async fn the_example_file_is_valid_and_no_section_takes_unknown_keys() {
     let directory = tempfile::tempdir().unwrap();
     let planted = directory.path().join("planted.toml");
     let text = fs::read_to_string(&path).unwrap();
-    let tables = text
-        .lines()
-        .filter(|line| line.starts_with('['))
-        .map(str::to_owned);
+    let tables = text.lines().filter(|line| line.starts_with('[')).map(str::to_owned);
     for table in tables.collect::<Vec<_>>() {
         let line = format!("{table}\nplanted_by_a_test = 1");
         fs::write(&planted, text.replacen(&table, &line, 1)).unwrap();
         let (succeeded, output, errors) =
             run(&["config", "check", "--config", planted.to_str().unwrap()]).await;
         assert!(!succeeded, "{table} takes an unknown key");
-        assert!(
-            format!("{output}{errors}").contains("planted_by_a_test"),
-            "{output}{errors}"
-        );
+        assert!(format!("{output}{errors}").contains("planted_by_a_test"), "{output}{errors}");
     }
 }
 
 /// The names behind `# TYPE` of everything that runs in that mode, after a mail.
 async fn metrics(mode: Mode) -> BTreeSet<String> {
     let (hop, clamd) = (NextHop::smtp().await, FakeClamd::start(Behaviour::Clean).await);
-    let system = System::build(mode, &hop.target())
-        .clamd(clamd.endpoint())
-        .start()
-        .await;
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&TestMail::new(), "250 *")
-        .await;
+    let system = System::build(mode, &hop.target()).clamd(clamd.endpoint()).start().await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&TestMail::new(), "250 *").await;
     let mut names = BTreeSet::new();
     for node in system.nodes() {
         let metrics = node.admin("/metrics").await;
@@ -148,14 +120,8 @@ async fn every_metric_is_documented() {
     let documents = documents();
     let mut names = metrics(Mode::Standalone).await;
     names.extend(metrics(Mode::Distributed).await);
-    let missing: Vec<&String> = names
-        .iter()
-        .filter(|name| !documents.contains(name.as_str()))
-        .collect();
+    let missing: Vec<&String> = names.iter().filter(|name| !documents.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "not in README.md or docs/: {missing:#?}");
-    let strangers: Vec<&String> = names
-        .iter()
-        .filter(|name| !name.starts_with("mailweir_"))
-        .collect();
+    let strangers: Vec<&String> = names.iter().filter(|name| !name.starts_with("mailweir_")).collect();
     assert!(strangers.is_empty(), "without our prefix: {strangers:?}");
 }

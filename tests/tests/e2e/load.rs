@@ -20,11 +20,7 @@ const ROOM: &str = "[ingress]\nin_flight_bytes_max = \"4GiB\"\n";
 
 async fn all_of_five_thousand_arrive(mode: Mode) {
     let (hop, clamd) = (NextHop::smtp().await, Clamd::start().await);
-    let system = System::build(mode, &hop.target())
-        .clamd(&clamd.unix())
-        .configuration(ROOM)
-        .start()
-        .await;
+    let system = System::build(mode, &hop.target()).clamd(&clamd.unix()).configuration(ROOM).start().await;
     let directory = tempfile::tempdir().unwrap();
     let mut source = smtp_source::start(&system.lmtp, SESSIONS, MAILS, directory.path());
     let status = source.ended_within(Duration::from_secs(180)).await;

@@ -1,9 +1,6 @@
 //! Everything that needs the finished binary or a real server; one file per subject.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what cannot be set up or read fails the test at once"
-)]
+#![expect(clippy::unwrap_used, reason = "what cannot be set up or read fails the test at once")]
 
 /// For each function `async fn name(mode: Mode)` one test in each mode, that takes a `light` place or all (`heavy`).
 macro_rules! in_both_modes {

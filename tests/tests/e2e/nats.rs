@@ -57,10 +57,7 @@ async fn without_nats_mail_is_refused_for_now_and_taken_once_it_is_there() {
     link.lead_to(nats.address());
     let mail = until_taken(&system.lmtp).await;
     let got = hop.until("the mail", |seen| {
-        seen.mails
-            .iter()
-            .find(|got| got.content.ends_with(&mail.content))
-            .cloned()
+        seen.mails.iter().find(|got| got.content.ends_with(&mail.content)).cloned()
     });
     added_fields(&mail.content, &got.await.content);
 }
@@ -72,11 +69,8 @@ async fn a_killed_and_restarted_nats_costs_only_time() {
     let mut nats = Nats::start().await;
     let link = Link::to(nats.address()).await;
     let url = format!("nats://{}", link.endpoint());
-    let system = System::build(Mode::Distributed, &hop.target())
-        .nats(&url)
-        .configuration(QUICK)
-        .start()
-        .await;
+    let system =
+        System::build(Mode::Distributed, &hop.target()).nats(&url).configuration(QUICK).start().await;
     until_taken(&system.lmtp).await;
 
     link.go_down();
@@ -95,11 +89,6 @@ async fn a_killed_and_restarted_nats_costs_only_time() {
     nats.restart().await;
     link.lead_to(nats.address());
     let mail = until_taken(&system.lmtp).await;
-    let copies = hop
-        .seen()
-        .mails
-        .iter()
-        .filter(|got| got.content.ends_with(&mail.content))
-        .count();
+    let copies = hop.seen().mails.iter().filter(|got| got.content.ends_with(&mail.content)).count();
     assert_eq!(copies, 1);
 }

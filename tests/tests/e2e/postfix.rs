@@ -23,28 +23,19 @@ const INFECTED_EVERY: usize = 20;
 
 /// The operator's fragment, with this test's ports in place of the usual ones. All is on 127.0.0.1.
 fn fragment(name: &str, lmtp: &str, reinjection: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../deploy/postfix")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/postfix").join(name);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert!(
-        text.contains("20024") || text.contains("20025"),
-        "{name} names neither port"
-    );
+    assert!(text.contains("20024") || text.contains("20025"), "{name} names neither port");
     let port = |endpoint: &str| endpoint.rsplit(':').next().unwrap().to_owned();
-    text.replace("20024", &port(lmtp))
-        .replace("20025", &port(reinjection))
+    text.replace("20024", &port(lmtp)).replace("20025", &port(reinjection))
 }
 
 /// Starts Mailweir in that mode between the two halves of a Postfix.
 async fn start(mode: Mode, clamd: &Clamd, configuration: &str) -> (Postfix, System) {
     let ports = PostfixPorts::new();
     let reinjection = ports.reinjection();
-    let system = System::build(mode, &reinjection)
-        .clamd(&clamd.unix())
-        .configuration(configuration)
-        .start()
-        .await;
+    let system =
+        System::build(mode, &reinjection).clamd(&clamd.unix()).configuration(configuration).start().await;
     let main = fragment("main.cf", &system.lmtp, &reinjection);
     let master = fragment("master.cf", &system.lmtp, &reinjection);
     (Postfix::start(ports, &main, &master).await, system)
@@ -52,16 +43,13 @@ async fn start(mode: Mode, clamd: &Clamd, configuration: &str) -> (Postfix, Syst
 
 /// Mail number `n`: one to five recipients, of different sizes, some of them infected.
 fn mail(number: usize) -> TestMail {
-    let to: Vec<String> = (0..=number % 5)
-        .map(|n| format!("<user{}@example.net>", (number + n) % 10))
-        .collect();
+    let to: Vec<String> =
+        (0..=number % 5).map(|n| format!("<user{}@example.net>", (number + n) % 10)).collect();
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     let mail = if number.is_multiple_of(INFECTED_EVERY) {
         TestMail::new().attachment("letter.txt", &eicar())
     } else {
-        TestMail::new()
-            .body(b".\r\n..dots\r\nd\xc3\xbcrfen bleiben\r\n")
-            .padded(number * 97 % 20_000)
+        TestMail::new().body(b".\r\n..dots\r\nd\xc3\xbcrfen bleiben\r\n").padded(number * 97 % 20_000)
     };
     mail.to(&to)
 }
@@ -96,27 +84,15 @@ fn assert_delivered_once(postfix: &Postfix, mails: &[TestMail]) {
     for (mailbox, copy) in postfix.delivered() {
         let text = String::from_utf8_lossy(&copy).into_owned();
         let token = text.lines().find_map(|line| line.strip_prefix("X-Token: "));
-        let token = token
-            .unwrap_or_else(|| panic!("an unknown mail for {mailbox}:\n{text}"))
-            .to_owned();
+        let token = token.unwrap_or_else(|| panic!("an unknown mail for {mailbox}:\n{text}")).to_owned();
         let mail = wanted.remove(&(token.clone(), mailbox.clone()));
         let mail = mail.unwrap_or_else(|| panic!("{token} came to {mailbox} twice, or by mistake:\n{text}"));
         let sent = String::from_utf8_lossy(&mail.content).replace("\r\n", "\n");
-        assert!(
-            text.ends_with(&sent),
-            "{token} was changed:\n{text}\nsent:\n{sent}"
-        );
-        assert!(
-            text.contains("X-Virus-Scanned: "),
-            "{token} came without a scan:\n{text}"
-        );
+        assert!(text.ends_with(&sent), "{token} was changed:\n{text}\nsent:\n{sent}");
+        assert!(text.contains("X-Virus-Scanned: "), "{token} came without a scan:\n{text}");
     }
     let missing: Vec<_> = wanted.keys().collect();
-    assert!(
-        missing.is_empty(),
-        "{} of {total} copies are missing: {missing:?}",
-        missing.len()
-    );
+    assert!(missing.is_empty(), "{} of {total} copies are missing: {missing:?}", missing.len());
 }
 
 async fn two_hundred_mails_arrive_once(mode: Mode) {
@@ -133,10 +109,7 @@ async fn two_hundred_mails_arrive_once(mode: Mode) {
         .collect();
     assert_delivered_once(&postfix, &clean);
     let log = postfix.log();
-    assert!(
-        !log.contains("warning:") && !log.contains("fatal:"),
-        "Postfix complains:\n{log}"
-    );
+    assert!(!log.contains("warning:") && !log.contains("fatal:"), "Postfix complains:\n{log}");
 }
 
 async fn a_refused_virus_bounces_and_is_not_delivered(mode: Mode) {
@@ -148,18 +121,9 @@ async fn a_refused_virus_bounces_and_is_not_delivered(mode: Mode) {
         .attachment("letter.txt", &eicar());
     hand_in(&postfix.entry(), std::slice::from_ref(&infected)).await;
     // The bounce goes through the filter as well, with the infected mail in it cut off by Postfix or refused again.
-    eventually("the bounce is written", async || {
-        postfix.log().contains("status=bounced").then_some(())
-    })
-    .await;
+    eventually("the bounce is written", async || postfix.log().contains("status=bounced").then_some(()))
+        .await;
     postfix.until_queue_is_empty().await;
-    let received: Vec<String> = postfix
-        .delivered()
-        .into_iter()
-        .map(|(mailbox, _)| mailbox)
-        .collect();
-    assert!(
-        !received.contains(&"user5".to_owned()),
-        "the infected mail was delivered"
-    );
+    let received: Vec<String> = postfix.delivered().into_iter().map(|(mailbox, _)| mailbox).collect();
+    assert!(!received.contains(&"user5".to_owned()), "the infected mail was delivered");
 }

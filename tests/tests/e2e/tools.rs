@@ -23,18 +23,8 @@ async fn load_and_sink_agree(mode: Mode) {
     let mut sink = Node::start("sink", &args, directory.path()).await;
     let system = System::build(mode, &sink.endpoint("lmtp")).start().await;
 
-    let load = [
-        "load",
-        "--to",
-        &system.lmtp,
-        "--connections",
-        "4",
-        "--mails",
-        "200",
-        "--size",
-        "4k",
-        "--json",
-    ];
+    let load =
+        ["load", "--to", &system.lmtp, "--connections", "4", "--mails", "200", "--size", "4k", "--json"];
     let (succeeded, output, errors) = run(&load).await;
     assert!(succeeded, "{output}{errors}");
     let report: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
@@ -47,10 +37,7 @@ async fn load_and_sink_agree(mode: Mode) {
     assert!(sink.process.ended().await.success());
     let log = sink.process.log();
     let totals: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
-    assert_eq!(
-        (&totals["mails"], &totals["recipients"]),
-        (&200.into(), &200.into())
-    );
+    assert_eq!((&totals["mails"], &totals["recipients"]), (&200.into(), &200.into()));
     let index = std::fs::read_to_string(store.join("index.jsonl")).unwrap();
     assert_eq!(index.lines().count(), 200);
 }
@@ -97,19 +84,11 @@ async fn the_demo_shows_itself() {
 async fn what_is_wrong_on_the_command_line_is_told_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("wrong.toml");
-    std::fs::write(
-        &file,
-        "[ingress]\nlisten = [\"nowhere\"]\nreply_dedline = \"4s\"\n",
-    )
-    .unwrap();
+    std::fs::write(&file, "[ingress]\nlisten = [\"nowhere\"]\nreply_dedline = \"4s\"\n").unwrap();
     let (succeeded, output, errors) = run(&["config", "check", "--config", file.to_str().unwrap()]).await;
     assert!(!succeeded);
     let said = format!("{output}{errors}");
-    for expected in [
-        "wrong.toml:2",
-        "wrong.toml:3",
-        "did you mean `ingress.reply_deadline`",
-    ] {
+    for expected in ["wrong.toml:2", "wrong.toml:3", "did you mean `ingress.reply_deadline`"] {
         assert!(said.contains(expected), "{expected} is missing:\n{said}");
     }
 }

@@ -45,10 +45,7 @@ async fn a_killed_workers_mails_are_scanned_by_another() {
     let got = hop.mails(3).await;
     assert_eq!(got.len(), 3, "one copy each");
     for mail in mails {
-        let copy = got
-            .iter()
-            .find(|got| got.content.ends_with(&mail.content))
-            .unwrap();
+        let copy = got.iter().find(|got| got.content.ends_with(&mail.content)).unwrap();
         added_fields(&mail.content, &copy.content);
     }
 }
@@ -89,17 +86,13 @@ async fn an_egress_killed_before_the_dot_costs_only_time() {
     let _place = light().await;
     let script = Script::new(Protocol::Smtp);
     let hop = NextHop::start(script.clone().rule(Phase::Data, "", Reaction::Never)).await;
-    let mut system = System::build(Mode::Distributed, &hop.target())
-        .configuration(SHORT)
-        .start()
-        .await;
+    let mut system = System::build(Mode::Distributed, &hop.target()).configuration(SHORT).start().await;
     let mail = TestMail::new();
     let mut client = Client::lmtp(&system.lmtp).await;
     client.begin(&mail).await;
     client.send_raw(&dot_stuffed(&mail.content)).await;
     let is_data = |command: &&String| command.as_str() == "DATA";
-    hop.until("DATA", |seen| seen.commands.iter().find(is_data).cloned())
-        .await;
+    hop.until("DATA", |seen| seen.commands.iter().find(is_data).cloned()).await;
     hop.follow(script);
     system.egress().process.kill();
     drop(system.replace_egress().await);
@@ -126,11 +119,7 @@ async fn workers_are_added_and_drained_under_load() {
         system.add_worker().await;
         let mut drained = system.take_worker();
         let status = drained.process.terminate().await;
-        assert!(
-            status.success(),
-            "a drained worker ended with {status}\n{}",
-            drained.process.log_tail()
-        );
+        assert!(status.success(), "a drained worker ended with {status}\n{}", drained.process.log_tail());
     }
     let status = source.ended_within(Duration::from_secs(120)).await;
     assert!(status.success(), "{}", source.log_tail());
@@ -142,20 +131,13 @@ async fn an_egress_is_replaced_under_load() {
     const MAILS: usize = 1_000;
     let _machine = heavy().await;
     let hop = NextHop::smtp().await;
-    let mut system = System::build(Mode::Distributed, &hop.target())
-        .configuration(SHORT)
-        .start()
-        .await;
+    let mut system = System::build(Mode::Distributed, &hop.target()).configuration(SHORT).start().await;
     let directory = tempfile::tempdir().unwrap();
     let mut source = smtp_source::start(&system.lmtp, 20, MAILS, directory.path());
     hop.mails(MAILS / 3).await;
     let mut drained = system.replace_egress().await;
     let status = drained.process.terminate().await;
-    assert!(
-        status.success(),
-        "a drained egress ended with {status}\n{}",
-        drained.process.log_tail()
-    );
+    assert!(status.success(), "a drained egress ended with {status}\n{}", drained.process.log_tail());
     let status = source.ended_within(Duration::from_secs(120)).await;
     assert!(status.success(), "{}", source.log_tail());
     assert_eq!(hop.mails(MAILS).await.len(), MAILS, "one copy each");
@@ -166,18 +148,10 @@ async fn without_a_worker_the_client_is_answered_at_the_deadline() {
     let _place = light().await;
     let hop = NextHop::smtp().await;
     let impatient = "[ingress]\nreply_deadline = \"4s\"\n";
-    let system = System::build(Mode::Distributed, &hop.target())
-        .configuration(impatient)
-        .workers(0)
-        .start()
-        .await;
+    let system =
+        System::build(Mode::Distributed, &hop.target()).configuration(impatient).workers(0).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
-    client
-        .submit_expecting(
-            &TestMail::new().to(&["<a@example.net>", "<b@example.net>"]),
-            "451 4.*",
-        )
-        .await;
+    client.submit_expecting(&TestMail::new().to(&["<a@example.net>", "<b@example.net>"]), "451 4.*").await;
     client.command("NOOP", "250 *").await;
     assert!(hop.seen().mails.is_empty());
 }

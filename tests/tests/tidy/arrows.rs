@@ -14,54 +14,25 @@ struct Room {
 }
 
 /// Clocks, sockets and runtimes: not for pure data.
-const IO: &[&str] = &[
-    "tokio",
-    "tokio-util",
-    "futures-util",
-    "rustix",
-    "socket2",
-    "hyper",
-    "async-nats",
-    "tempfile",
-    "jiff",
-];
+const IO: &[&str] =
+    &["tokio", "tokio-util", "futures-util", "rustix", "socket2", "hyper", "async-nats", "tempfile", "jiff"];
 
 const ROOMS: [Room; 7] = [
-    Room {
-        name: "proto",
-        ours: &[],
-        never: IO,
-    },
+    Room { name: "proto", ours: &[], never: IO },
     Room {
         name: "ingress",
         ours: &["proto"],
         never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
     },
-    Room {
-        name: "worker",
-        ours: &["proto"],
-        never: &["async-nats", "clap", "toml", "anyhow"],
-    },
+    Room { name: "worker", ours: &["proto"], never: &["async-nats", "clap", "toml", "anyhow"] },
     Room {
         name: "egress",
         ours: &["proto"],
         never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
     },
-    Room {
-        name: "bus",
-        ours: &["proto"],
-        never: &["mail-parser", "clap", "toml", "anyhow"],
-    },
-    Room {
-        name: "mailweir",
-        ours: &["proto", "ingress", "worker", "egress", "bus"],
-        never: &["async-nats"],
-    },
-    Room {
-        name: "tests",
-        ours: &[],
-        never: &["async-nats", "mail-parser"],
-    },
+    Room { name: "bus", ours: &["proto"], never: &["mail-parser", "clap", "toml", "anyhow"] },
+    Room { name: "mailweir", ours: &["proto", "ingress", "worker", "egress", "bus"], never: &["async-nats"] },
+    Room { name: "tests", ours: &[], never: &["async-nats", "mail-parser"] },
 ];
 
 fn manifest(name: &str) -> Table {
@@ -79,12 +50,8 @@ fn dependencies(manifest: &Table) -> Vec<String> {
 #[test]
 fn the_workspace_has_these_rooms_and_no_others() {
     let members = manifest(".");
-    let members: Vec<&str> = members["workspace"]["members"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|m| m.as_str().unwrap())
-        .collect();
+    let members: Vec<&str> =
+        members["workspace"]["members"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();
     let mut rooms: Vec<&str> = ROOMS.iter().map(|room| room.name).collect();
     let mut members = members;
     rooms.sort_unstable();
@@ -128,12 +95,7 @@ fn manifests_inherit_from_the_workspace() {
             findings.push(format!("{}: has features", room.name));
         }
         for table in ["dependencies", "dev-dependencies"] {
-            for (name, value) in manifest
-                .get(table)
-                .and_then(Value::as_table)
-                .into_iter()
-                .flatten()
-            {
+            for (name, value) in manifest.get(table).and_then(Value::as_table).into_iter().flatten() {
                 if inherits(Some(value)) != Some(true) {
                     findings.push(format!("{}: {name} is not the workspace's", room.name));
                 }

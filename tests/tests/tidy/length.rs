@@ -17,10 +17,7 @@ const LONG_FUNCTIONS: [(&str, usize); 0] = [];
 fn files_are_short() {
     let mut findings = Vec::new();
     for path in files(&[".rs"]) {
-        let (name, lines) = (
-            relative(&path),
-            fs::read_to_string(&path).unwrap().lines().count(),
-        );
+        let (name, lines) = (relative(&path), fs::read_to_string(&path).unwrap().lines().count());
         check(&name, lines, FILE_LINES_MAX, &LONG_FILES, &mut findings);
     }
     missing(&LONG_FILES, &mut findings);
@@ -41,16 +38,12 @@ fn functions_are_short() {
 }
 
 fn check(name: &str, lines: usize, ceiling: usize, known: &[(&str, usize)], findings: &mut Vec<String>) {
-    let allowed = known
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or(ceiling, |(_, lines)| *lines);
+    let allowed = known.iter().find(|(known, _)| *known == name).map_or(ceiling, |(_, lines)| *lines);
     if lines > allowed {
         findings.push(format!("{name}: {lines} lines, allowed are {allowed}"));
     } else if allowed > ceiling && lines < allowed {
-        findings.push(format!(
-            "{name}: has shrunk to {lines} lines; lower its number (or drop it) in length.rs"
-        ));
+        findings
+            .push(format!("{name}: has shrunk to {lines} lines; lower its number (or drop it) in length.rs"));
     }
 }
 
@@ -86,18 +79,8 @@ fn functions(text: &str) -> Vec<(String, usize)> {
 /// `name` of a line that starts `[pub] [const] [async] fn name`.
 fn function_name(line: &str) -> Option<&str> {
     let (before, after) = line.split_once("fn ")?;
-    let words = [
-        "pub",
-        "pub(crate)",
-        "pub(super)",
-        "const",
-        "async",
-        "unsafe",
-        "extern",
-    ];
-    let is_function = before
-        .split_whitespace()
-        .all(|word| words.contains(&word) || word.starts_with("pub("));
+    let words = ["pub", "pub(crate)", "pub(super)", "const", "async", "unsafe", "extern"];
+    let is_function = before.split_whitespace().all(|word| words.contains(&word) || word.starts_with("pub("));
     // A declaration without a body ends on the same line or is closed by `;`.
     let has_body = !line.ends_with(';') && !line.ends_with('}');
     (is_function && has_body).then(|| after.split(['(', '<']).next().unwrap_or(after))

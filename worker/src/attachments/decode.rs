@@ -62,9 +62,7 @@ pub(super) fn quoted_printable(input: &[u8], bytes_max: usize) -> Vec<u8> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// `%41` and the like decoded; what is no escape stays.
@@ -154,13 +152,7 @@ mod tests {
 
     #[test]
     fn base64_is_read_through_junk() {
-        for text in [
-            "TVqQAAM=",
-            "T V q\r\nQ A A M",
-            "TVqQ!AAM=",
-            "--TVqQAAM",
-            "TV=qQAAM",
-        ] {
+        for text in ["TVqQAAM=", "T V q\r\nQ A A M", "TVqQ!AAM=", "--TVqQAAM", "TV=qQAAM"] {
             assert_eq!(base64(text.as_bytes(), 100), b"MZ\x90\0\x03", "{text}");
         }
         assert_eq!(base64(b"TVqQAAM=", 2), b"MZ");
@@ -169,13 +161,8 @@ mod tests {
 
     #[test]
     fn quoted_printable_is_read_through_mistakes() {
-        let cases: [(&[u8], &[u8]); 5] = [
-            (b"=4D=5a", b"MZ"),
-            (b"M=\r\nZ", b"MZ"),
-            (b"M=\nZ", b"MZ"),
-            (b"=ZZ=4", b"=ZZ=4"),
-            (b"", b""),
-        ];
+        let cases: [(&[u8], &[u8]); 5] =
+            [(b"=4D=5a", b"MZ"), (b"M=\r\nZ", b"MZ"), (b"M=\nZ", b"MZ"), (b"=ZZ=4", b"=ZZ=4"), (b"", b"")];
         for (input, expected) in cases {
             assert_eq!(quoted_printable(input, 100), expected);
         }

@@ -85,10 +85,7 @@ pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
     let mut boundaries: Vec<Vec<u8>> = containers.multiparts.iter().map(|(_, b)| b.clone()).collect();
     boundaries.sort();
     boundaries.dedup();
-    let mut shape = Shape {
-        is_ambiguous: false,
-        boundaries,
-    };
+    let mut shape = Shape { is_ambiguous: false, boundaries };
     // In a digest a part that does not say what it is is a message, with a first part of its own.
     let parts_per_delimiter = if containers.has_digest { 2 } else { 1 };
     let mut sections = vec![0];
@@ -142,9 +139,7 @@ fn containers(content: &[u8], budget: &mut Budget) -> Result<Containers, Exceede
             if let Some(multipart) = multipart(rest, budget)? {
                 found.has_digest |= multipart.is_digest;
                 let boundary = multipart.boundary;
-                found
-                    .multiparts
-                    .extend(boundary.map(|boundary| (at + b"multipart".len(), boundary)));
+                found.multiparts.extend(boundary.map(|boundary| (at + b"multipart".len(), boundary)));
             }
         } else if let Some(behind) = strip_word(rest, b"message")
             && may_be_message(behind)
@@ -252,13 +247,10 @@ fn content_types(section: &[u8], budget: &mut Budget) -> Result<(), Exceeded> {
     let starts = memchr::memchr_iter(b'\n', section).map(|at| at + 1);
     for start in std::iter::once(0).chain(starts) {
         let field = section.get(start..).unwrap_or_default();
-        let mut name = field
+        let mut name = field.iter().filter(|byte| !byte.is_ascii_whitespace() || **byte == b'\n');
+        let is_content_type = b"content-type:"
             .iter()
-            .filter(|byte| !byte.is_ascii_whitespace() || **byte == b'\n');
-        let is_content_type = b"content-type:".iter().all(|wanted| {
-            name.next()
-                .is_some_and(|byte| byte.to_ascii_lowercase() == *wanted)
-        });
+            .all(|wanted| name.next().is_some_and(|byte| byte.to_ascii_lowercase() == *wanted));
         if !is_content_type {
             continue;
         }

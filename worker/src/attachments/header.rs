@@ -39,10 +39,7 @@ pub(super) fn declared(raw: &[u8]) -> Declared {
     for base in ["name", "filename"] {
         collect(&parameters, base, &mut names);
     }
-    let mut boundaries = parameters
-        .iter()
-        .filter(|p| p.key == "boundary")
-        .map(|p| &p.value);
+    let mut boundaries = parameters.iter().filter(|p| p.key == "boundary").map(|p| &p.value);
     let first = boundaries.next();
     // A value that is read in two ways is there twice; only the reading with its quotes resolved counts.
     let is_ambiguous =
@@ -55,19 +52,11 @@ pub(super) fn declared(raw: &[u8]) -> Declared {
     }
     names.sort();
     names.dedup();
-    Declared {
-        kind,
-        names,
-        is_ambiguous,
-        is_over_limit,
-    }
+    Declared { kind, names, is_ambiguous, is_over_limit }
 }
 
 fn count(haystack: &[u8], word: &[u8]) -> usize {
-    haystack
-        .windows(word.len())
-        .filter(|window| window.eq_ignore_ascii_case(word))
-        .count()
+    haystack.windows(word.len()).filter(|window| window.eq_ignore_ascii_case(word)).count()
 }
 
 /// Takes out line ends, and with `blanks` also the blanks that begin the next line.
@@ -105,10 +94,8 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
         is_over_limit |= values.iter().any(|value| value.len() > VALUE_BYTES_MAX);
         let values: Vec<Vec<u8>> = values.into_iter().map(tail).collect();
         for key in keys {
-            parameters.extend(values.iter().map(|value| Parameter {
-                key: key.clone(),
-                value: value.clone(),
-            }));
+            parameters
+                .extend(values.iter().map(|value| Parameter { key: key.clone(), value: value.clone() }));
         }
     }
     is_over_limit |= memchr::memchr(b'=', rest).is_some();
@@ -118,11 +105,7 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
 /// The name of a parameter in both readings: all that is behind the last semicolon, and the last word of it.
 fn keys(before: &[u8]) -> Vec<String> {
     let key = before.rsplit(|byte| *byte == b';').next().unwrap_or_default();
-    let word = key
-        .trim_ascii_end()
-        .rsplit(u8::is_ascii_whitespace)
-        .next()
-        .unwrap_or_default();
+    let word = key.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
     let mut keys = vec![bare(key), bare(word)];
     keys.dedup();
     keys
@@ -158,10 +141,7 @@ fn take_value<'a>(rest: &'a [u8], values: &mut Vec<Vec<u8>>) -> &'a [u8] {
         if memchr::memchr(b'(', to_semicolon).is_some() {
             add(&without_comments(to_semicolon));
         }
-        let word = to_semicolon
-            .split(u8::is_ascii_whitespace)
-            .next()
-            .unwrap_or_default();
+        let word = to_semicolon.split(u8::is_ascii_whitespace).next().unwrap_or_default();
         if word.len() < to_semicolon.len() {
             add(word);
             // Without a semicolon the next parameter begins right behind the blank.
@@ -178,14 +158,9 @@ fn take_value<'a>(rest: &'a [u8], values: &mut Vec<Vec<u8>>) -> &'a [u8] {
     let Some(behind) = quoted.get(raw_length + 1..) else {
         // No closing quote: some read to the semicolon, some to the end.
         add(to_semicolon.get(1..).unwrap_or_default());
-        return quoted
-            .get(to_semicolon.len().saturating_sub(1)..)
-            .unwrap_or_default();
+        return quoted.get(to_semicolon.len().saturating_sub(1)..).unwrap_or_default();
     };
-    let tail = behind
-        .split(|byte| matches!(byte, b';' | b' ' | b'\t'))
-        .next()
-        .unwrap_or_default();
+    let tail = behind.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().unwrap_or_default();
     if !tail.is_empty() {
         add(&[&unescaped, tail].concat());
     }

@@ -41,10 +41,7 @@ pub(crate) struct Found {
 
 impl Found {
     fn new(category: Category, name: impl Into<String>) -> Self {
-        Self {
-            category,
-            name: name.into(),
-        }
+        Self { category, name: name.into() }
     }
 }
 
@@ -58,10 +55,7 @@ pub(crate) struct Inspector {
 impl Inspector {
     pub(crate) fn new(settings: Settings) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            rules: Arc::new(Rules::new(settings)),
-            slots: Arc::new(Semaphore::new(cores)),
-        }
+        Self { rules: Arc::new(Rules::new(settings)), slots: Arc::new(Semaphore::new(cores)) }
     }
 
     /// What is found in `content`, by `deadline`; a large mail is inspected on a thread for blocking work.
@@ -77,8 +71,7 @@ impl Inspector {
                 let _permit = permit;
                 caught(&content, &rules)
             });
-            task.await
-                .unwrap_or_else(|_| failed("the inspection was given up"))
+            task.await.unwrap_or_else(|_| failed("the inspection was given up"))
         };
         timeout_at(Instant::from_std(deadline.at()), inspection)
             .await

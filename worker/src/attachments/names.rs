@@ -12,11 +12,7 @@ pub(super) fn views(name: &str) -> Vec<String> {
         sources.push(String::from_utf8_lossy(&decoded).into_owned());
     }
     for source in &sources {
-        let folded: String = source
-            .chars()
-            .filter_map(fold)
-            .flat_map(char::to_lowercase)
-            .collect();
+        let folded: String = source.chars().filter_map(fold).flat_map(char::to_lowercase).collect();
         let cut = folded.split('\0').next().unwrap_or_default();
         let removed = folded.replace('\0', "");
         for text in [cut, &removed] {
@@ -87,9 +83,7 @@ mod tests {
     use super::*;
 
     fn has(name: &str, extension_wanted: &str) -> bool {
-        views(name)
-            .iter()
-            .any(|view| extension(view) == Some(extension_wanted))
+        views(name).iter().any(|view| extension(view) == Some(extension_wanted))
     }
 
     #[test]

@@ -47,9 +47,7 @@ pub(super) fn inspect(content: &[u8], rules: &Rules) -> Vec<Found> {
 
 /// Reads the headers that decide where parts are, and decodes nothing.
 pub(super) fn parser() -> MessageParser {
-    MessageParser::new()
-        .default_header_ignore()
-        .header_content_type(HeaderName::ContentType)
+    MessageParser::new().default_header_ignore().header_content_type(HeaderName::ContentType)
 }
 
 struct Walk<'r> {
@@ -249,12 +247,7 @@ fn headers(content: &[u8], part: &MessagePart<'_>) -> Headers {
         let raw = content.get(range).unwrap_or_default();
         match &field.name {
             HeaderName::ContentType => {
-                let Declared {
-                    kind,
-                    names,
-                    is_ambiguous,
-                    is_over_limit,
-                } = header::declared(raw);
+                let Declared { kind, names, is_ambiguous, is_over_limit } = header::declared(raw);
                 headers.is_ambiguous |= is_ambiguous;
                 headers.is_over_limit |= is_over_limit;
                 headers.names.extend(names);
@@ -263,9 +256,7 @@ fn headers(content: &[u8], part: &MessagePart<'_>) -> Headers {
                 headers.kinds.insert(kind);
                 if let Some(parsed) = field.value.as_content_type() {
                     let names = ["name", "filename"].map(|key| parsed.attribute(key));
-                    headers
-                        .names
-                        .extend(names.into_iter().flatten().map(str::to_owned));
+                    headers.names.extend(names.into_iter().flatten().map(str::to_owned));
                 }
             }
             HeaderName::ContentDisposition => {
@@ -286,10 +277,9 @@ fn headers(content: &[u8], part: &MessagePart<'_>) -> Headers {
 }
 
 fn is_part_header(line: &[u8]) -> bool {
-    [&b"content-type"[..], b"content-disposition"].iter().any(|name| {
-        line.get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name))
-    })
+    [&b"content-type"[..], b"content-disposition"]
+        .iter()
+        .any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
 }
 
 /// A header field from its name to the end of its last fold, at most 16 KiB.

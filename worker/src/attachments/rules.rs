@@ -26,11 +26,7 @@ impl Rules {
             double_extensions: fold(settings.double_extensions),
             mime_types: fold(settings.mime_types),
             types: fold(settings.types),
-            allowed_names: settings
-                .allowed_names
-                .iter()
-                .map(|name| name.to_lowercase())
-                .collect(),
+            allowed_names: settings.allowed_names.iter().map(|name| name.to_lowercase()).collect(),
             limits: settings.limits,
         }
     }

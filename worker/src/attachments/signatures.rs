@@ -82,11 +82,7 @@ const TABLE: &[(At, &[u8], &[&str])] = &[
     (Text, b"{\\rt", &["rtf"]),
     (Text, b"%!ps", &["ps"]),
     (Offset(0), b"\x78\x9f\x3e\x22", &["tnef"]),
-    (
-        Offset(0),
-        b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3",
-        &["one"],
-    ),
+    (Offset(0), b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", &["one"]),
     (Offset(4), b"Standard Jet DB", &["mdb"]),
     (Offset(4), b"Standard ACE DB", &["mdb"]),
     (Offset(0), b"!BDN", &["pst"]),
@@ -113,13 +109,9 @@ pub(super) fn labels(prefix: &[u8]) -> Vec<&'static str> {
     let mut labels = executable(prefix);
     for (at, signature, names) in TABLE {
         let is_match = match *at {
-            Offset(offset) => prefix
-                .get(offset..)
-                .is_some_and(|rest| rest.starts_with(signature)),
+            Offset(offset) => prefix.get(offset..).is_some_and(|rest| rest.starts_with(signature)),
             Within(limit) => memchr::memmem::find(head(prefix, limit), signature).is_some(),
-            Text => text
-                .get(..signature.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(signature)),
+            Text => text.get(..signature.len()).is_some_and(|start| start.eq_ignore_ascii_case(signature)),
             TextWithin(limit) => head(&text, limit)
                 .windows(signature.len())
                 .any(|window| window.eq_ignore_ascii_case(signature)),
@@ -144,17 +136,10 @@ fn head(bytes: &[u8], limit: usize) -> &[u8] {
 fn plain_text(prefix: &[u8]) -> Vec<u8> {
     let start = head(prefix, 16 * 1024);
     let is_utf16 = start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff");
-    let start = start
-        .strip_prefix(b"\xef\xbb\xbf")
-        .or_else(|| start.get(2..).filter(|_| is_utf16))
-        .unwrap_or(start);
+    let start =
+        start.strip_prefix(b"\xef\xbb\xbf").or_else(|| start.get(2..).filter(|_| is_utf16)).unwrap_or(start);
     let is_kept = |byte: &u8| !(is_utf16 && *byte == 0);
-    start
-        .iter()
-        .copied()
-        .filter(is_kept)
-        .skip_while(u8::is_ascii_whitespace)
-        .collect()
+    start.iter().copied().filter(is_kept).skip_while(u8::is_ascii_whitespace).collect()
 }
 
 /// Programs that a few bytes do not tell: those of DOS and Windows, and what begins with 0xCAFEBABE.
@@ -163,23 +148,14 @@ fn executable(prefix: &[u8]) -> Vec<&'static str> {
     if prefix.starts_with(b"MZ") || prefix.starts_with(b"ZM") {
         // Prose may begin with MZ; the header of a program has zero bytes.
         let is_program = prefix.len() < 64 || head(prefix, 64).contains(&0);
-        if !is_program
-            || prefix
-                .iter()
-                .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
-        {
+        if !is_program || prefix.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
             return Vec::new();
         }
         let header = word(0x3c).map(|at| u32::from_le_bytes(at) as usize);
-        let characteristics = header
-            .filter(|at| word(*at) == Some(*b"PE\0\0"))
-            .and_then(|at| word(at.checked_add(20)?));
+        let characteristics =
+            header.filter(|at| word(*at) == Some(*b"PE\0\0")).and_then(|at| word(at.checked_add(20)?));
         let is_dll = characteristics.is_some_and(|[_, _, _, high]| high & 0x20 != 0);
-        return if is_dll {
-            vec!["exe", "exe-ms", "dll"]
-        } else {
-            vec!["exe", "exe-ms"]
-        };
+        return if is_dll { vec!["exe", "exe-ms", "dll"] } else { vec!["exe", "exe-ms"] };
     }
     match (word(0), word(4).map(u32::from_be_bytes)) {
         // A Mach-O for several machines says how many; a class says its version, 45 and above.

@@ -31,16 +31,8 @@ fn mail(headers: &str, body: &str) -> String {
 #[test]
 fn a_finding_reads_as_amavis_would_say_it() {
     let cases = [
-        (
-            "Content-Disposition: attachment; filename=a.exe",
-            "x",
-            ".exe: a.exe",
-        ),
-        (
-            "Content-Type: application/hta; name=a.txt",
-            "x",
-            "application/hta: a.txt",
-        ),
+        ("Content-Disposition: attachment; filename=a.exe", "x", ".exe: a.exe"),
+        ("Content-Type: application/hta; name=a.txt", "x", "application/hta: a.txt"),
         ("Content-Type: application/hta", "x", "application/hta"),
         (
             "Content-Type: a/b; name=a.txt\r\nContent-Transfer-Encoding: base64",
@@ -71,27 +63,12 @@ fn honest_mails_are_clean() {
         mail("Content-Disposition: attachment; filename=report.pdf", "%PDF-1.4"),
         mail("Content-Type: application/zip; name=\"a.exe.zip\"", "PK\x03\x04"),
         mail("Content-Type: text/plain; name=\"exe\"", "x"),
-        mail(
-            "Content-Type: text/plain; name=\"Version 1.2 of the report\"",
-            "MZ writes today",
-        ),
+        mail("Content-Type: text/plain; name=\"Version 1.2 of the report\"", "MZ writes today"),
         mail("Content-Type: message/rfc822", "Subject: fwd\r\n\r\nhello"),
-        mail(
-            "Content-Type: message/rfc822; name=\"Re: x.eml\"",
-            "Subject: fwd\r\n\r\nhello",
-        ),
-        mail(
-            "Content-Type: image/png; name=\"=?utf-8?q?=C3=BCber.png?=\"",
-            "\x7fPNG",
-        ),
-        mail(
-            "Content-Type: message/delivery-status",
-            "Final-Recipient: rfc822; a@b",
-        ),
-        mail(
-            "Content-Type: text/rfc822-headers",
-            "Subject: x\r\nContent-Type: multipart/mixed; boundary=z",
-        ),
+        mail("Content-Type: message/rfc822; name=\"Re: x.eml\"", "Subject: fwd\r\n\r\nhello"),
+        mail("Content-Type: image/png; name=\"=?utf-8?q?=C3=BCber.png?=\"", "\x7fPNG"),
+        mail("Content-Type: message/delivery-status", "Final-Recipient: rfc822; a@b"),
+        mail("Content-Type: text/rfc822-headers", "Subject: x\r\nContent-Type: multipart/mixed; boundary=z"),
         mail(
             "Content-Type: message/rfc822",
             "Subject: x\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n",
@@ -130,20 +107,13 @@ fn depth_at_both_sides_of_its_limit() {
     };
     let max = Limits::default().depth_max;
     assert_eq!(inspect(nested(max).as_bytes()), []);
-    assert_eq!(
-        categories(nested(max + 1).as_bytes()),
-        [Category::Unchecked(Unchecked::OverLimit)]
-    );
+    assert_eq!(categories(nested(max + 1).as_bytes()), [Category::Unchecked(Unchecked::OverLimit)]);
 }
 
 #[test]
 fn sizes_at_both_sides_of_their_limits() {
     let settings = |content_bytes_max, decoded_bytes_max| Settings {
-        limits: Limits {
-            content_bytes_max,
-            decoded_bytes_max,
-            ..Limits::default()
-        },
+        limits: Limits { content_bytes_max, decoded_bytes_max, ..Limits::default() },
         ..Settings::default()
     };
     let over = [Category::Unchecked(Unchecked::OverLimit)];
@@ -155,10 +125,8 @@ fn sizes_at_both_sides_of_their_limits() {
     assert_eq!(found(settings(plain.len(), 0), plain), []);
     assert_eq!(found(settings(plain.len() - 1, 0), plain), over);
     // "Subject: x\r\n\r\ny" is 15 bytes.
-    let encoded = mail(
-        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64",
-        "U3ViamVjdDogeA0KDQp5",
-    );
+    let encoded =
+        mail("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64", "U3ViamVjdDogeA0KDQp5");
     assert_eq!(found(settings(10_000, 15), &encoded), []);
     assert_eq!(found(settings(10_000, 14), &encoded), over);
 }
@@ -178,18 +146,9 @@ fn the_lists_are_the_operators() {
         |headers: &str, body: &str| !parts::inspect(mail(headers, body).as_bytes(), &rules).is_empty();
     assert!(is_banned("Content-Disposition: attachment; filename=a.foo", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=a.exe", "x"));
-    assert!(!is_banned(
-        "Content-Disposition: attachment; filename=setup.FOO",
-        "x"
-    ));
-    assert!(is_banned(
-        "Content-Disposition: attachment; filename=setup.FOO",
-        "PK\x03\x04"
-    ));
-    assert!(is_banned(
-        "Content-Disposition: attachment; filename=a.pdf.bar",
-        "x"
-    ));
+    assert!(!is_banned("Content-Disposition: attachment; filename=setup.FOO", "x"));
+    assert!(is_banned("Content-Disposition: attachment; filename=setup.FOO", "PK\x03\x04"));
+    assert!(is_banned("Content-Disposition: attachment; filename=a.pdf.bar", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=a.bar", "x"));
     assert!(is_banned("Content-Type: image/x-bad", "x"));
 }
@@ -208,13 +167,8 @@ fn soon(time: Duration) -> Deadline {
 async fn small_and_large_mails_are_inspected_alike() {
     let inspector = Inspector::new(Settings::default());
     for size in [10, INLINE_BYTES_MAX, 4 * INLINE_BYTES_MAX] {
-        let content = mail(
-            "Content-Disposition: attachment; filename=evil.exe",
-            &"x".repeat(size),
-        );
-        let found = inspector
-            .inspect(&content.into(), soon(Duration::from_secs(60)))
-            .await;
+        let content = mail("Content-Disposition: attachment; filename=evil.exe", &"x".repeat(size));
+        let found = inspector.inspect(&content.into(), soon(Duration::from_secs(60))).await;
         assert_eq!(found, [Found::new(Category::Banned, ".exe: evil.exe")]);
     }
 }
@@ -223,10 +177,7 @@ async fn small_and_large_mails_are_inspected_alike() {
 async fn an_inspection_that_finds_no_slot_in_time_has_failed() {
     let inspector = Inspector::new(Settings::default());
     let all = u32::try_from(inspector.slots.available_permits()).unwrap();
-    let held = Arc::clone(&inspector.slots)
-        .acquire_many_owned(all)
-        .await
-        .unwrap();
+    let held = Arc::clone(&inspector.slots).acquire_many_owned(all).await.unwrap();
     let content = Bytes::from(vec![b'x'; INLINE_BYTES_MAX + 1]);
     let found = inspector.inspect(&content, soon(Duration::from_millis(20))).await;
     assert_eq!(found, failed("not inspected in time"));

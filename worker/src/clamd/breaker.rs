@@ -28,12 +28,7 @@ pub(super) struct Breaker {
 
 impl Breaker {
     pub(super) fn new(failures_max: u32, pause: Duration) -> Self {
-        Self {
-            failures_max,
-            pause,
-            failures: 0,
-            probe_at: None,
-        }
+        Self { failures_max, pause, failures: 0, probe_at: None }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -111,10 +106,7 @@ mod tests {
     fn one_probe_per_pause_and_success_closes() {
         let (mut breaker, now) = (Breaker::new(1, PAUSE), start());
         breaker.failed(now, 0);
-        assert_eq!(
-            breaker.admit(now + PAUSE - Duration::from_nanos(1), 0),
-            Admission::Refused
-        );
+        assert_eq!(breaker.admit(now + PAUSE - Duration::from_nanos(1), 0), Admission::Refused);
         let later = now + PAUSE;
         assert_eq!(breaker.admit(later, 0), Admission::Probe);
         assert_eq!(breaker.admit(later, 0), Admission::Refused);

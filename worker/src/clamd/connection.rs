@@ -70,10 +70,8 @@ impl Connection {
                 Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
             })
         };
-        let socket = timeout(limit, connect)
-            .await
-            .map_err(|_| Failure::ConnectTimeout)?
-            .map_err(Failure::Connect)?;
+        let socket =
+            timeout(limit, connect).await.map_err(|_| Failure::ConnectTimeout)?.map_err(Failure::Connect)?;
         Ok(Self { socket, requests: 0 })
     }
 
@@ -105,11 +103,7 @@ impl Connection {
         let command: &[u8] = self.command(b"zIDSESSION\0zVERSION\0", b"zVERSION\0");
         let (line, _) = self.exchange(&mut [IoSlice::new(command)]).await?;
         let version = reply::body(&line, self.requests)?;
-        if version.starts_with("ClamAV ") {
-            Ok(version.into())
-        } else {
-            Err(GrammarError::Unknown.into())
-        }
+        if version.starts_with("ClamAV ") { Ok(version.into()) } else { Err(GrammarError::Unknown.into()) }
     }
 
     /// Counts a request; the first one opens the session.

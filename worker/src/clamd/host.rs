@@ -80,9 +80,7 @@ impl Host {
     /// Asks for its versions, on a connection of its own.
     pub(super) async fn version(&self, settings: &Settings) -> Result<String, Failure> {
         let mut connection = Connection::open(&self.endpoint, settings.connect_timeout).await?;
-        timeout(settings.connect_timeout, connection.version())
-            .await
-            .map_err(|_| Failure::Timeout)?
+        timeout(settings.connect_timeout, connection.version()).await.map_err(|_| Failure::Timeout)?
     }
 
     /// Has `content` scanned by `deadline`, once a connection is free.
@@ -97,9 +95,7 @@ impl Host {
         };
         self.metrics.busy.inc();
         let _busy = Busy(&self.metrics);
-        timeout_at(deadline, self.scan_now(content, settings))
-            .await
-            .unwrap_or(Err(Failure::Timeout))
+        timeout_at(deadline, self.scan_now(content, settings)).await.unwrap_or(Err(Failure::Timeout))
     }
 
     async fn scan_now(&self, content: &[u8], settings: &Settings) -> Result<Answer, Failure> {
@@ -126,10 +122,7 @@ impl Host {
     }
 
     fn keep(&self, connection: Connection) {
-        lock(&self.idle).push(Idle {
-            connection,
-            since: Instant::now(),
-        });
+        lock(&self.idle).push(Idle { connection, since: Instant::now() });
     }
 
     /// The connection that was used last, when it is still good.

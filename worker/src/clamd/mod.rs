@@ -68,10 +68,7 @@ impl Client {
             let metrics = metrics.host(&endpoint.to_string());
             Host::new(endpoint.clone(), &settings, metrics)
         });
-        Self {
-            hosts: hosts.collect(),
-            settings,
-        }
+        Self { hosts: hosts.collect(), settings }
     }
 
     pub(crate) fn on_failure(&self) -> OnFailure {

@@ -40,8 +40,7 @@ pub(super) fn body(line: &[u8], id: u32) -> Result<&str, GrammarError> {
     if text.chars().any(char::is_control) {
         return Err(GrammarError::NotText);
     }
-    text.strip_prefix(&format!("{id}: "))
-        .ok_or(GrammarError::WrongId { expected: id })
+    text.strip_prefix(&format!("{id}: ")).ok_or(GrammarError::WrongId { expected: id })
 }
 
 /// Reads the answer to request `id`; `line` is without its NUL.
@@ -59,10 +58,8 @@ pub(super) fn parse(line: &[u8], id: u32) -> Result<Answer, GrammarError> {
     if result == "OK" {
         return Ok(Answer::Clean);
     }
-    let name = result
-        .strip_suffix(" FOUND")
-        .filter(|name| !name.trim().is_empty())
-        .ok_or(GrammarError::Unknown)?;
+    let name =
+        result.strip_suffix(" FOUND").filter(|name| !name.trim().is_empty()).ok_or(GrammarError::Unknown)?;
     // With AlertExceedsMax and AlertEncrypted clamd names what it did not look into as if it were a virus.
     Ok(if name.starts_with("Heuristics.Limits.Exceeded") {
         Answer::OverLimit(name.into())
@@ -83,10 +80,7 @@ mod tests {
     fn answers_in_the_grammar() {
         let cases = [
             ("1: stream: OK", Answer::Clean),
-            (
-                "1: stream: Eicar-Test-Signature FOUND",
-                Answer::Infected("Eicar-Test-Signature".into()),
-            ),
+            ("1: stream: Eicar-Test-Signature FOUND", Answer::Infected("Eicar-Test-Signature".into())),
             ("1: stream: odd name FOUND", Answer::Infected("odd name".into())),
             ("1: stream: OK FOUND", Answer::Infected("OK".into())),
             ("1: stream: ERROR FOUND", Answer::Infected("ERROR".into())),
@@ -106,10 +100,7 @@ mod tests {
                 "1: INSTREAM size limit exceeded. ERROR",
                 Answer::OverLimit("stream size limit of clamd".into()),
             ),
-            (
-                "1: stream: Can't open file ERROR",
-                Answer::Error("stream: Can't open file".into()),
-            ),
+            ("1: stream: Can't open file ERROR", Answer::Error("stream: Can't open file".into())),
         ];
         for (line, answer) in cases {
             assert_eq!(parse(line.as_bytes(), 1), Ok(answer), "{line}");
@@ -146,12 +137,7 @@ mod tests {
             b"1: stream: \xff\xfe FOUND",
         ];
         for line in cases {
-            assert!(
-                parse(line, 1).is_err(),
-                "{:?} -> {:?}",
-                String::from_utf8_lossy(line),
-                parse(line, 1)
-            );
+            assert!(parse(line, 1).is_err(), "{:?} -> {:?}", String::from_utf8_lossy(line), parse(line, 1));
         }
     }
 

@@ -21,10 +21,7 @@ impl Lengths {
     pub(super) fn of(content: &[u8]) -> Self {
         // Both are at most CHUNK_BYTES_MAX.
         let be = |bytes: usize| u32::try_from(bytes).unwrap_or(0).to_be_bytes();
-        Self {
-            full: be(CHUNK_BYTES_MAX),
-            last: be(content.len() % CHUNK_BYTES_MAX),
-        }
+        Self { full: be(CHUNK_BYTES_MAX), last: be(content.len() % CHUNK_BYTES_MAX) }
     }
 
     /// `command`, then `content` in chunks, then the end.
@@ -33,11 +30,7 @@ impl Lengths {
         let mut slices = Vec::with_capacity(2 * chunks.len() + 2);
         slices.push(IoSlice::new(command));
         for chunk in chunks {
-            let length = if chunk.len() == CHUNK_BYTES_MAX {
-                &self.full
-            } else {
-                &self.last
-            };
+            let length = if chunk.len() == CHUNK_BYTES_MAX { &self.full } else { &self.last };
             slices.push(IoSlice::new(length));
             slices.push(IoSlice::new(chunk));
         }
@@ -96,9 +89,7 @@ mod tests {
             let content: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
             let lengths = Lengths::of(&content);
             let mut written = Vec::new();
-            write_all(&mut written, &mut lengths.slices(b"zINSTREAM\0", &content))
-                .await
-                .unwrap();
+            write_all(&mut written, &mut lengths.slices(b"zINSTREAM\0", &content)).await.unwrap();
             let stream = written.strip_prefix(b"zINSTREAM\0").unwrap();
             assert!(unframe(stream) == content, "{size}");
         }

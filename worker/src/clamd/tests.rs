@@ -13,10 +13,7 @@ use self::fake::{Act, CLEAN, Fake};
 use super::*;
 
 fn settings(hosts: &[&Endpoint]) -> Settings {
-    Settings {
-        hosts: hosts.iter().map(|host| (*host).clone()).collect(),
-        ..Settings::default()
-    }
+    Settings { hosts: hosts.iter().map(|host| (*host).clone()).collect(), ..Settings::default() }
 }
 
 fn client(settings: Settings) -> Client {
@@ -51,38 +48,18 @@ async fn every_answer_has_its_outcome() {
         ),
         (
             Act::Say(b"#: stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0"),
-            Ok(Outcome::OverLimit(
-                "Heuristics.Limits.Exceeded.MaxFileSize".into(),
-            )),
+            Ok(Outcome::OverLimit("Heuristics.Limits.Exceeded.MaxFileSize".into())),
         ),
-        (
-            Act::SayAndClose(b"#: INSTREAM size limit exceeded. ERROR\0"),
-            Ok(over_limit.clone()),
-        ),
-        (
-            Act::Interrupt(b"#: INSTREAM size limit exceeded. ERROR\0"),
-            Ok(over_limit),
-        ),
+        (Act::SayAndClose(b"#: INSTREAM size limit exceeded. ERROR\0"), Ok(over_limit.clone())),
+        (Act::Interrupt(b"#: INSTREAM size limit exceeded. ERROR\0"), Ok(over_limit)),
         (Act::Say(b"#: stream: no memory ERROR\0"), Err("no memory")),
-        (
-            Act::Interrupt(b"#: no temporary file ERROR\0"),
-            Err("no temporary file"),
-        ),
-        (
-            Act::Interrupt(b"#: stream: OK\0"),
-            Err("before the end of the content"),
-        ),
-        (
-            Act::Interrupt(b"#: stream: x FOUND\0"),
-            Err("before the end of the content"),
-        ),
+        (Act::Interrupt(b"#: no temporary file ERROR\0"), Err("no temporary file")),
+        (Act::Interrupt(b"#: stream: OK\0"), Err("before the end of the content")),
+        (Act::Interrupt(b"#: stream: x FOUND\0"), Err("before the end of the content")),
         (Act::Close, Err("before any answer")),
         (Act::SayAndClose(b"#: stream: OK"), Err("within the answer")),
         (Act::SayAndClose(b"#"), Err("within the answer")),
-        (
-            Act::Say(b"#: stream: OK\0#: stream: OK\0"),
-            Err("behind the answer"),
-        ),
+        (Act::Say(b"#: stream: OK\0#: stream: OK\0"), Err("behind the answer")),
         (Act::Say(b"#: stream: OK\0\n"), Err("behind the answer")),
         (Act::Say(b"#: stream: OK\n\0"), Err("cannot read the answer")),
         (Act::Say(b"stream: OK\0"), Err("not to request 1")),
@@ -139,10 +116,7 @@ async fn the_deadline_of_the_mail_comes_first() {
     settings.breaker_failures = 1;
     let client = client(settings);
     assert_failed(&client.scan(b"x", deadline).await, "no answer in time");
-    assert!(
-        !client.hosts[0].is_open(),
-        "the host had too little time to be blamed"
-    );
+    assert!(!client.hosts[0].is_open(), "the host had too little time to be blamed");
 }
 
 #[tokio::test]
@@ -194,10 +168,7 @@ async fn an_old_idle_connection_is_not_used_again() {
 /// A port on which nobody listens.
 async fn refusing() -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Endpoint::Tcp {
-        host: "127.0.0.1".into(),
-        port: listener.local_addr().unwrap().port(),
-    }
+    Endpoint::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() }
 }
 
 #[tokio::test]
@@ -235,10 +206,7 @@ async fn when_all_hosts_fail_the_scan_has_failed() {
     let (one, two) = (refusing().await, refusing().await);
     let client = client(settings(&[&one, &two]));
     assert_failed(&client.scan(b"x", minute()).await, "cannot connect");
-    assert_failed(
-        &client_without_hosts().scan(b"x", minute()).await,
-        "no clamd host",
-    );
+    assert_failed(&client_without_hosts().scan(b"x", minute()).await, "no clamd host");
 }
 
 fn client_without_hosts() -> Client {
@@ -342,10 +310,7 @@ async fn a_content_above_the_limit_is_not_sent() {
     let client = client(settings);
     assert_eq!(client.scan(&[0; 10], minute()).await, Outcome::Clean);
     let outcome = client.scan(&[0; 11], minute()).await;
-    assert_eq!(
-        outcome,
-        Outcome::OverLimit("larger than clamd is set to take".into())
-    );
+    assert_eq!(outcome, Outcome::OverLimit("larger than clamd is set to take".into()));
     assert_eq!(fake.scans(), 1);
 }
 
@@ -353,9 +318,7 @@ async fn a_content_above_the_limit_is_not_sent() {
 async fn a_check_tells_versions_and_reasons() {
     let (fake, down) = (Fake::tcp([]).await, refusing().await);
     let states = client(settings(&[&fake.endpoint, &down])).check().await;
-    let [up, lost] = states.as_slice() else {
-        panic!("{states:?}")
-    };
+    let [up, lost] = states.as_slice() else { panic!("{states:?}") };
     assert_eq!(up.version.as_deref(), Ok("ClamAV 1.4.6/27000"));
     assert!(up.is_up() && !lost.is_up());
     assert!(lost.version.as_ref().unwrap_err().starts_with("cannot connect: "));

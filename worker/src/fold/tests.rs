@@ -16,13 +16,8 @@ const ALL: [Category; 10] = [
     Category::Banned,
     Category::Virus,
 ];
-const DISPOSITIONS: [Disposition; 5] = [
-    Disposition::Pass,
-    Disposition::Tag,
-    Disposition::Reject,
-    Disposition::Discard,
-    Disposition::Tempfail,
-];
+const DISPOSITIONS: [Disposition; 5] =
+    [Disposition::Pass, Disposition::Tag, Disposition::Reject, Disposition::Discard, Disposition::Tempfail];
 
 fn envelope() -> Envelope {
     let recipient = Recipient::new(ForwardPath::parse("<a@example.org>", false).unwrap());
@@ -34,23 +29,12 @@ fn tx() -> TxId {
 }
 
 fn judged(check: &str, category: Category, name: &str, disposition: Disposition) -> Judged {
-    Judged {
-        finding: Finding {
-            check: check.into(),
-            category,
-            name: name.into(),
-        },
-        disposition,
-    }
+    Judged { finding: Finding { check: check.into(), category, name: name.into() }, disposition }
 }
 
 fn fold_all(found: Vec<Judged>, scanned_by: Option<&str>) -> (Verdict, Group) {
     let envelope = envelope();
-    let frame = Frame {
-        envelope: &envelope,
-        tx: Some(tx()),
-        scanned_by: scanned_by.map(str::to_owned),
-    };
+    let frame = Frame { envelope: &envelope, tx: Some(tx()), scanned_by: scanned_by.map(str::to_owned) };
     let (verdict, disposition) = fold(found, &frame);
     let [(group, members)] = verdict.groups_of(&envelope).try_into().unwrap();
     assert_eq!(members.len(), 2);
@@ -76,10 +60,7 @@ fn headers(group: &Group) -> Vec<String> {
 #[test]
 fn nothing_found_passes_and_says_who_scanned_only_if_somebody_did() {
     let (verdict, group) = fold_all(vec![], Some("Mailweir at mx"));
-    assert_eq!(
-        (verdict.category(), group.disposition),
-        (Category::Clean, Disposition::Pass)
-    );
+    assert_eq!((verdict.category(), group.disposition), (Category::Clean, Disposition::Pass));
     assert_eq!(headers(&group), ["X-Virus-Scanned: Mailweir at mx"]);
     assert!(headers(&fold_all(vec![], None).1).is_empty());
 }
@@ -97,12 +78,7 @@ fn replies_are_those_that_operators_grep_for() {
             "554 5.7.0 rejected, INFECTED: Eicar",
         ),
         (
-            judged(
-                "attachments",
-                Category::Banned,
-                ".exe: a.exe",
-                Disposition::Reject,
-            ),
+            judged("attachments", Category::Banned, ".exe: a.exe", Disposition::Reject),
             "554 5.7.0 rejected, BANNED: .exe: a.exe",
         ),
         (
@@ -173,18 +149,8 @@ fn no_pair_of_findings_delivers_what_one_of_them_keeps_back() {
 
 #[test]
 fn of_equal_rank_the_severe_one_decides_and_names_the_category() {
-    let encrypted = judged(
-        "clamd",
-        Category::Unchecked(Unchecked::Encrypted),
-        "zip",
-        Disposition::Tag,
-    );
-    let failed = judged(
-        "attachments",
-        Category::Unchecked(Unchecked::Failed),
-        "x",
-        Disposition::Tempfail,
-    );
+    let encrypted = judged("clamd", Category::Unchecked(Unchecked::Encrypted), "zip", Disposition::Tag);
+    let failed = judged("attachments", Category::Unchecked(Unchecked::Failed), "x", Disposition::Tempfail);
     for found in [vec![encrypted.clone(), failed.clone()], vec![failed, encrypted]] {
         let (verdict, group) = fold_all(found, None);
         assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));

@@ -19,11 +19,7 @@ const BANNED: &[u8] = b"Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n";
 fn mail(content: &[u8]) -> Mail {
     let recipient = Recipient::new(ForwardPath::parse("<a@example.org>", false).unwrap());
     let envelope = Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient]).unwrap();
-    Mail::new(
-        TxId::new(uuid::Uuid::from_u128(1)),
-        envelope,
-        content.to_vec().into(),
-    )
+    Mail::new(TxId::new(uuid::Uuid::from_u128(1)), envelope, content.to_vec().into())
 }
 
 fn minute() -> Deadline {
@@ -48,21 +44,14 @@ async fn clamd(tasks: &mut JoinSet<()>, answer: Option<Vec<u8>>) -> clamd::Setti
         }
     });
     clamd::Settings {
-        hosts: vec![Endpoint::Tcp {
-            host: "127.0.0.1".into(),
-            port,
-        }],
+        hosts: vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }],
         total_timeout: Duration::from_secs(5),
         ..clamd::Settings::default()
     }
 }
 
 async fn scan(content: &[u8], clamd: Option<clamd::Settings>) -> (Verdict, Group) {
-    let settings = Settings {
-        clamd,
-        hostname: "mx.example.org".into(),
-        ..Settings::default()
-    };
+    let settings = Settings { clamd, hostname: "mx.example.org".into(), ..Settings::default() };
     let scanner = Scanner::new(settings, Metrics::register(&mut Registry::default()));
     let mail = mail(content);
     let verdict = scanner.scan(&mail, minute()).await;
@@ -85,10 +74,7 @@ async fn without_clamd_nobody_claims_to_have_scanned() {
     assert_eq!(group.disposition, Disposition::Pass);
     assert!(headers(&group).is_empty());
     let (_, group) = scan(BANNED, None).await;
-    assert_eq!(
-        group.final_reply().to_string(),
-        "554 5.7.0 rejected, BANNED: .exe: evil.exe"
-    );
+    assert_eq!(group.final_reply().to_string(), "554 5.7.0 rejected, BANNED: .exe: evil.exe");
 }
 
 #[tokio::test]
@@ -125,19 +111,12 @@ async fn each_answer_of_clamd_has_its_treatment() {
 #[tokio::test]
 async fn a_failed_scan_is_tempfailed_or_passed_marked_as_configured() {
     let mut tasks = JoinSet::new();
-    for answer in [
-        None,
-        Some(b"1: stream: OK".to_vec()),
-        Some(b"1: stream: x ERROR\0".to_vec()),
-    ] {
+    for answer in [None, Some(b"1: stream: OK".to_vec()), Some(b"1: stream: x ERROR\0".to_vec())] {
         let mut clamd = clamd(&mut tasks, answer).await;
         let (verdict, group) = scan(PLAIN, Some(clamd.clone())).await;
         assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));
         assert!(
-            group
-                .final_reply()
-                .to_string()
-                .starts_with("451 4.5.0 virus scanning unavailable"),
+            group.final_reply().to_string().starts_with("451 4.5.0 virus scanning unavailable"),
             "{}",
             group.final_reply()
         );
@@ -147,10 +126,7 @@ async fn a_failed_scan_is_tempfailed_or_passed_marked_as_configured() {
         assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));
         assert_eq!(group.disposition, Disposition::Tag);
         let [line] = headers(&group).try_into().unwrap();
-        assert!(
-            line.starts_with("X-Amavis-Alert: UNCHECKED, unchecked-failed: 127.0.0.1:"),
-            "{line}"
-        );
+        assert!(line.starts_with("X-Amavis-Alert: UNCHECKED, unchecked-failed: 127.0.0.1:"), "{line}");
 
         // What is known counts nevertheless.
         let (_, group) = scan(BANNED, Some(clamd)).await;
@@ -166,10 +142,7 @@ async fn a_poisoned_mail_is_unchecked_and_not_touched() {
     assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));
     let [(group, _)] = verdict.groups_of(&mail.envelope).try_into().unwrap();
     assert_eq!(group.disposition, Disposition::Tempfail);
-    assert_eq!(
-        group.final_reply().to_string(),
-        "451 4.5.0 content inspection unavailable"
-    );
+    assert_eq!(group.final_reply().to_string(), "451 4.5.0 content inspection unavailable");
 }
 
 #[tokio::test]
@@ -179,10 +152,7 @@ async fn metrics_tell_verdicts_and_requests() {
     let host = clamd.hosts[0].to_string();
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let settings = Settings {
-        clamd: Some(clamd),
-        ..Settings::default()
-    };
+    let settings = Settings { clamd: Some(clamd), ..Settings::default() };
     Scanner::new(settings, metrics).scan(&mail(PLAIN), minute()).await;
     let text = exposed(&registry);
     for line in [
@@ -203,14 +173,9 @@ async fn what_is_passed_unchecked_is_counted_whatever_else_was_found() {
     clamd.on_failure = OnFailure::PassUnchecked;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let mut settings = Settings {
-        clamd: Some(clamd),
-        ..Settings::default()
-    };
+    let mut settings = Settings { clamd: Some(clamd), ..Settings::default() };
     settings.policy.banned = Disposition::Pass;
-    let verdict = Scanner::new(settings, metrics)
-        .scan(&mail(BANNED), minute())
-        .await;
+    let verdict = Scanner::new(settings, metrics).scan(&mail(BANNED), minute()).await;
     assert_eq!(verdict.category(), Category::Banned);
     assert!(exposed(&registry).contains("mailweir_worker_passed_unchecked_total 1"));
 }

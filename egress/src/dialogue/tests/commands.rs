@@ -8,14 +8,7 @@ use super::envelope;
 
 fn rich() -> Envelope {
     let mut params = MailParams::default();
-    for parameter in [
-        "BODY=8BITMIME",
-        "SMTPUTF8",
-        "RET=HDRS",
-        "ENVID=a+2Bb",
-        "AUTH=c+3Dd",
-        "SIZE=1",
-    ] {
+    for parameter in ["BODY=8BITMIME", "SMTPUTF8", "RET=HDRS", "ENVID=a+2Bb", "AUTH=c+3Dd", "SIZE=1"] {
         params.take(parameter).unwrap();
     }
     let mut recipient = Recipient::new(ForwardPath::parse("<jörg@example.org>", true).unwrap());
@@ -27,9 +20,7 @@ fn rich() -> Envelope {
         origin.take(attribute).unwrap();
     }
     let sender = ReversePath::parse("<s@example.org>", false).unwrap();
-    Envelope::new(sender, params, vec![recipient])
-        .unwrap()
-        .with_origin(origin)
+    Envelope::new(sender, params, vec![recipient]).unwrap().with_origin(origin)
 }
 
 fn commands(envelope: &Envelope, smtputf8: bool, announced: &str) -> String {

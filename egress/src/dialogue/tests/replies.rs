@@ -59,12 +59,7 @@ fn what_is_no_reply_is_an_error() {
 fn lines_and_their_number_are_bounded() {
     let long = |bytes: usize| format!("250 {}\r\n", "x".repeat(bytes)).into_bytes();
     let room = LINE_BYTES_MAX - "250 ".len();
-    for (bytes, kept) in [
-        (room - 1, room - 1),
-        (room, room),
-        (room + 1, room),
-        (9 * room, room),
-    ] {
+    for (bytes, kept) in [(room - 1, room - 1), (room, room), (room + 1, room), (9 * room, room)] {
         let expected = format!("250 {}", "x".repeat(kept));
         assert_eq!(parse(&long(bytes)), [Ok(expected)], "{bytes}");
     }
@@ -75,20 +70,14 @@ fn lines_and_their_number_are_bounded() {
 
 fn reply(text: &str) -> NextHopReply {
     let line = format!("{text}\r\n");
-    ReplyParser::default()
-        .take(&mut line.as_bytes())
-        .unwrap()
-        .unwrap()
+    ReplyParser::default().take(&mut line.as_bytes()).unwrap().unwrap()
 }
 
 #[test]
 fn the_queue_id_is_found() {
     let cases = [
         ("250 2.0.0 Ok: queued as 4F2xYz1", Some("4F2xYz1")),
-        (
-            "250 2.0.0 from MTA(smtp:[::1]:25): 250 Ok: queued as AB-1.",
-            Some("AB-1"),
-        ),
+        ("250 2.0.0 from MTA(smtp:[::1]:25): 250 Ok: queued as AB-1.", Some("AB-1")),
         ("250 2.0.0 <a@b> queued as 4F) thanks", Some("4F")),
         ("250 2.0.0 Ok", None),
         ("250 queued as ", None),
@@ -104,21 +93,12 @@ fn a_recipient_gets_the_next_hops_own_word_unless_it_is_about_the_session() {
         ("250 2.1.5 Ok", "250 2.1.5 from MTA(t): 250 2.1.5 Ok"),
         ("250 Ok", "250 2.0.0 from MTA(t): 250 Ok"),
         ("250 5.0.0 Ok", "250 2.0.0 from MTA(t): 250 5.0.0 Ok"),
-        (
-            "450 4.2.0 greylisted",
-            "450 4.2.0 from MTA(t): 450 4.2.0 greylisted",
-        ),
+        ("450 4.2.0 greylisted", "450 4.2.0 from MTA(t): 450 4.2.0 greylisted"),
         ("421 4.3.2 closing", "451 4.3.2 from MTA(t): 421 4.3.2 closing"),
         ("550 5.1.1 unknown", "550 5.1.1 from MTA(t): 550 5.1.1 unknown"),
-        (
-            "504 5.5.2 not an FQDN",
-            "504 5.5.2 from MTA(t): 504 5.5.2 not an FQDN",
-        ),
+        ("504 5.5.2 not an FQDN", "504 5.5.2 from MTA(t): 504 5.5.2 not an FQDN"),
         ("503 bad sequence", "451 4.3.5 from MTA(t): 503 bad sequence"),
-        (
-            "530 5.7.0 STARTTLS first",
-            "451 4.3.5 from MTA(t): 530 5.7.0 STARTTLS first",
-        ),
+        ("530 5.7.0 STARTTLS first", "451 4.3.5 from MTA(t): 530 5.7.0 STARTTLS first"),
     ];
     for (said, given) in cases {
         assert_eq!(for_recipient("t", &reply(said)).to_string(), given);
@@ -128,14 +108,7 @@ fn a_recipient_gets_the_next_hops_own_word_unless_it_is_about_the_session() {
 #[test]
 fn a_refused_session_never_is_final() {
     for stage in Stage::ALL {
-        for said in [
-            "220 x",
-            "354 x",
-            "421 x",
-            "451 4.3.2 x",
-            "550 5.7.1 x",
-            "552 5.3.4 x",
-        ] {
+        for said in ["220 x", "354 x", "421 x", "451 4.3.2 x", "550 5.7.1 x", "552 5.3.4 x"] {
             for size_was_said in [false, true] {
                 let refusal = for_everybody("t", stage, size_was_said, &reply(said));
                 let too_big = stage == Stage::Mail && size_was_said && said.starts_with("552");

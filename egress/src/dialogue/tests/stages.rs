@@ -15,14 +15,7 @@ fn every_stage_knows_every_kind_of_reply() {
     let mail = &["S: 220 mx", "S: 250 mx", "> begin"][..];
     let rcpt = &["S: 220 mx", "S: 250 mx", "> begin", "S: 250 ok"][..];
     let data = &["S: 220 mx", "S: 250 mx", "> begin", "S: 250 ok", "S: 250 ok"][..];
-    let go = &[
-        "S: 220 mx",
-        "S: 250 mx",
-        "> begin",
-        "S: 250 ok",
-        "S: 250 ok",
-        "S: 354 go",
-    ][..];
+    let go = &["S: 220 mx", "S: 250 mx", "> begin", "S: 250 ok", "S: 250 ok", "S: 354 go"][..];
     let expected: [(&[&str], [&str; 6]); 7] = [
         (
             greeting,
@@ -108,9 +101,7 @@ fn every_stage_knows_every_kind_of_reply() {
             for line in before {
                 match line.strip_prefix("S: ") {
                     Some(line) => dialogue.receive(format!("{line}\r\n").as_bytes()),
-                    None => dialogue
-                        .begin(&envelope(1), &[Position::new(0)], 1, false)
-                        .unwrap(),
+                    None => dialogue.begin(&envelope(1), &[Position::new(0)], 1, false).unwrap(),
                 }
             }
             drain(&mut dialogue, &mut Vec::new());

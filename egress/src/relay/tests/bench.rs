@@ -33,20 +33,13 @@ pub(super) fn envelope(recipients: &[&str]) -> Envelope {
 }
 
 pub(super) fn with_ident(envelope: Envelope) -> Envelope {
-    let origin = Origin {
-        ident: Some("4Fabc".into()),
-        ..Origin::default()
-    };
+    let origin = Origin { ident: Some("4Fabc".into()), ..Origin::default() };
     envelope.with_origin(origin)
 }
 
 pub(super) fn mail_of(envelope: Envelope, content: &str) -> Mail {
     let uuid = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 1_800_000_000, 0));
-    Mail::new(
-        TxId::new(uuid),
-        envelope,
-        Bytes::copy_from_slice(content.as_bytes()),
-    )
+    Mail::new(TxId::new(uuid), envelope, Bytes::copy_from_slice(content.as_bytes()))
 }
 
 pub(super) fn mail(recipients: &[&str]) -> Mail {
@@ -82,11 +75,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn answering(claims: Vec<Claim>) -> Self {
-        Self {
-            claims: Mutex::new(claims),
-            asked: Mutex::default(),
-            recorded: Mutex::default(),
-        }
+        Self { claims: Mutex::new(claims), asked: Mutex::default(), recorded: Mutex::default() }
     }
 
     pub(super) fn asked(&self) -> Vec<Vec<usize>> {
@@ -100,10 +89,7 @@ impl Ledger {
 
 impl Fence for Ledger {
     async fn claim(&self, recipients: &[Position]) -> Claim {
-        self.asked
-            .lock()
-            .unwrap()
-            .push(recipients.iter().map(|at| at.index()).collect());
+        self.asked.lock().unwrap().push(recipients.iter().map(|at| at.index()).collect());
         let mut claims = self.claims.lock().unwrap();
         match &claims[..] {
             [] => Claim::Granted,
@@ -159,12 +145,7 @@ impl Bench {
         change(&mut settings);
         let mut registry = Registry::default();
         let relay = Relay::new(settings, Metrics::register(&mut registry));
-        Self {
-            relay,
-            hops,
-            registry,
-            _directory: directory,
-        }
+        Self { relay, hops, registry, _directory: directory }
     }
 
     pub(super) fn smtp(script: Script) -> Self {
@@ -177,10 +158,7 @@ impl Bench {
 
     pub(super) async fn deliver_by(&self, mail: &Mail, fence: &Ledger) -> Outcomes {
         let told = Told::default();
-        let outcomes = self
-            .relay
-            .deliver(mail, &pass(mail), fence, &told, within(BUDGET))
-            .await;
+        let outcomes = self.relay.deliver(mail, &pass(mail), fence, &told, within(BUDGET)).await;
         assert_told(&told, &outcomes);
         outcomes
     }
@@ -191,8 +169,7 @@ impl Bench {
         encode(&mut text, &self.registry).unwrap();
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
         let line = lines.find(|line| line.split([' ', '{']).next() == Some(name));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-            .unwrap_or_default()
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
     }
 }
 
@@ -204,10 +181,7 @@ pub(super) fn assert_told(told: &Told, outcomes: &Outcomes) {
 }
 
 fn codes_by_position(outcomes: &Outcomes) -> Vec<(usize, u16)> {
-    outcomes
-        .iter()
-        .map(|(at, reply)| (at.index(), reply.code()))
-        .collect()
+    outcomes.iter().map(|(at, reply)| (at.index(), reply.code())).collect()
 }
 
 pub(super) fn codes(outcomes: &Outcomes) -> Vec<u16> {

@@ -16,10 +16,7 @@ async fn a_connection_is_used_for_the_next_mail() {
         for _ in 0..3 {
             assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [250]);
         }
-        assert_eq!(
-            (first(&bench).connections(), first(&bench).seen().mails.len()),
-            (1, 3)
-        );
+        assert_eq!((first(&bench).connections(), first(&bench).seen().mails.len()), (1, 3));
         bench.relay.shutdown().await;
         assert!(first(&bench).commands(0).ends_with("\nQUIT"));
     }
@@ -27,13 +24,7 @@ async fn a_connection_is_used_for_the_next_mail() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_the_next_hop_closed_meanwhile_costs_nothing() {
-    let scripts = vec![
-        Script {
-            one_mail: true,
-            ..Script::default()
-        },
-        Script::default(),
-    ];
+    let scripts = vec![Script { one_mail: true, ..Script::default() }, Script::default()];
     let bench = Bench::new(Protocol::Smtp, vec![scripts], |settings| settings.losses_max = 0);
     for _ in 0..2 {
         assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [250]);
@@ -46,10 +37,7 @@ async fn a_connection_that_the_next_hop_closed_meanwhile_costs_nothing() {
 #[tokio::test(start_paused = true)]
 async fn nor_does_one_that_is_closed_as_we_speak() {
     for say in [Say::Close, Say::ReplyAndClose("421 4.4.2 timeout exceeded")] {
-        let closing = Script {
-            second_mail: Some(say),
-            ..Script::default()
-        };
+        let closing = Script { second_mail: Some(say), ..Script::default() };
         let scripts = vec![closing, Script::default()];
         let bench = Bench::new(Protocol::Smtp, vec![scripts], |settings| {
             settings.losses_max = 0;
@@ -74,13 +62,7 @@ async fn after_anything_doubtful_the_next_mail_gets_a_new_connection() {
         (Say::Reply("354 what"), 451),
     ];
     for (say, code) in doubtful {
-        let scripts = vec![
-            Script {
-                dot: vec![say.clone()],
-                ..Script::default()
-            },
-            Script::default(),
-        ];
+        let scripts = vec![Script { dot: vec![say.clone()], ..Script::default() }, Script::default()];
         let bench = Bench::new(Protocol::Smtp, vec![scripts], |_| {});
         assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [code], "{say:?}");
         assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [250], "{say:?}");
@@ -91,10 +73,7 @@ async fn after_anything_doubtful_the_next_mail_gets_a_new_connection() {
 #[tokio::test(start_paused = true)]
 async fn after_a_clear_refusal_the_connection_is_used_again() {
     let refusals = [
-        Script {
-            mail: Say::Reply("451 x"),
-            ..Script::default()
-        },
+        Script { mail: Say::Reply("451 x"), ..Script::default() },
         Script {
             rcpt: [("a@x", Say::Reply("550 x"))].into(),
             data: Say::Reply("554 nobody"),
@@ -105,10 +84,7 @@ async fn after_a_clear_refusal_the_connection_is_used_again() {
             hello: Say::Reply("250 hop"),
             ..Script::default()
         },
-        Script {
-            dot: vec![Say::Reply("554 x")],
-            ..Script::default()
-        },
+        Script { dot: vec![Say::Reply("554 x")], ..Script::default() },
     ];
     for mut script in refusals {
         if matches!(script.mail, Say::Reply("451 x")) {
@@ -124,10 +100,7 @@ async fn after_a_clear_refusal_the_connection_is_used_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_354_for_nobody_closes_the_connection_without_a_dot() {
-    let bench = Bench::smtp(Script {
-        rcpt: [("a@x", Say::Reply("550 x"))].into(),
-        ..Script::default()
-    });
+    let bench = Bench::smtp(Script { rcpt: [("a@x", Say::Reply("550 x"))].into(), ..Script::default() });
     assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [550]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let seen = first(&bench).seen();
@@ -165,11 +138,8 @@ async fn there_never_are_more_connections_than_the_limit() {
         let mail = mail(&["a@x"]);
         let verdict = pass(&mail);
         let told = Told::default();
-        let deliveries = (0..mails).map(|_| {
-            bench
-                .relay
-                .deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET))
-        });
+        let deliveries =
+            (0..mails).map(|_| bench.relay.deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET)));
         let outcomes = join_all(deliveries).await;
         assert!(outcomes.iter().all(|outcomes| codes(outcomes) == [250]));
         assert_eq!(first(&bench).seen().open_max, connections);
@@ -178,21 +148,14 @@ async fn there_never_are_more_connections_than_the_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_that_gets_no_connection_is_answered_at_the_deadline() {
-    let script = Script {
-        dot: vec![Say::Silence],
-        ..Script::default()
-    };
+    let script = Script { dot: vec![Say::Silence], ..Script::default() };
     let bench = Bench::new(Protocol::Smtp, vec![vec![script]], |settings| {
         settings.connections_per_target_max = 1;
     });
     let mail = mail(&["a@x"]);
     let verdict = pass(&mail);
     let told = Told::default();
-    let deliver = || {
-        bench
-            .relay
-            .deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET))
-    };
+    let deliver = || bench.relay.deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET));
     let (first, second) = tokio::join!(deliver(), deliver());
     let texts = [super::text(&first, 0), super::text(&second, 0)];
     assert!(texts[0].starts_with("451 4.4.2 no answer"), "{texts:?}");
@@ -201,20 +164,13 @@ async fn a_mail_that_gets_no_connection_is_answered_at_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_transfer_does_not_hold_up_the_others() {
-    let slow = Script {
-        dot: vec![Say::Silence],
-        ..Script::default()
-    };
+    let slow = Script { dot: vec![Say::Silence], ..Script::default() };
     let bench = Bench::new(Protocol::Smtp, vec![vec![slow, Script::default()]], |_| {});
     let mail = mail(&["a@x"]);
     let verdict = pass(&mail);
     let told = Told::default();
     let began = tokio::time::Instant::now();
-    let deliver = || {
-        bench
-            .relay
-            .deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET))
-    };
+    let deliver = || bench.relay.deliver(&mail, &verdict, &GrantAlways, &told, within(BUDGET));
     let quick = async {
         let outcomes = deliver().await;
         (outcomes, began.elapsed())

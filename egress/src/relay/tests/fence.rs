@@ -19,10 +19,7 @@ fn done(results: &[(usize, u16)]) -> Claim {
 
 #[tokio::test(start_paused = true)]
 async fn a_granted_claim_covers_the_accepted_recipients_and_is_recorded() {
-    let script = Script {
-        rcpt: [("b@x", Say::Reply("550 5.1.1 no"))].into(),
-        ..Script::default()
-    };
+    let script = Script { rcpt: [("b@x", Say::Reply("550 5.1.1 no"))].into(), ..Script::default() };
     let bench = Bench::smtp(script);
     let ledger = Ledger::answering(vec![Claim::Granted]);
     let outcomes = bench.deliver_by(&mail(&["a@x", "b@x", "c@x"]), &ledger).await;
@@ -56,15 +53,9 @@ impl Fence for Witness<'_> {
 #[tokio::test(start_paused = true)]
 async fn the_claim_comes_before_the_dot() {
     let bench = Bench::smtp(Script::default());
-    let witness = Witness {
-        bench: &bench,
-        content_was_held: AtomicBool::new(false),
-    };
+    let witness = Witness { bench: &bench, content_was_held: AtomicBool::new(false) };
     let mail = mail(&["a@x"]);
-    let outcomes = bench
-        .relay
-        .deliver(&mail, &pass(&mail), &witness, &Told::default(), within(BUDGET))
-        .await;
+    let outcomes = bench.relay.deliver(&mail, &pass(&mail), &witness, &Told::default(), within(BUDGET)).await;
     assert_eq!(codes(&outcomes), [250]);
     assert!(witness.content_was_held.load(Ordering::Relaxed));
 }
@@ -90,11 +81,7 @@ async fn those_whose_result_is_not_known_get_a_transaction_of_their_own() {
     assert_eq!(codes(&outcomes), [250, 250, 250]);
     assert_eq!(ledger.asked(), [vec![0, 1, 2], vec![0, 2]]);
     assert_eq!(ledger.recorded(), [[(0, 250), (2, 250)]]);
-    assert!(
-        first(&bench)
-            .commands(1)
-            .ends_with("RCPT TO:<a@x>\nRCPT TO:<c@x>\nDATA")
-    );
+    assert!(first(&bench).commands(1).ends_with("RCPT TO:<a@x>\nRCPT TO:<c@x>\nDATA"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,10 +100,7 @@ async fn a_refused_claim_sends_no_dot_and_never_is_final() {
             let ledger = Ledger::answering(vec![Claim::Refused(Reply::new(reply, None, "no"))]);
             let (mail, told) = (mail(&["a@x"]), Told::default());
             let verdict = withheld(disposition, &mail);
-            let outcomes = bench
-                .relay
-                .deliver(&mail, &verdict, &ledger, &told, within(BUDGET))
-                .await;
+            let outcomes = bench.relay.deliver(&mail, &verdict, &ledger, &told, within(BUDGET)).await;
             assert_told(&told, &outcomes);
             assert_eq!(codes(&outcomes), [code], "{disposition:?}");
             settled(&bench).await;
@@ -145,10 +129,7 @@ async fn a_fence_that_does_not_answer_costs_no_more_than_the_deadline() {
         let mail = mail(&["a@x"]);
         let verdict = withheld(disposition, &mail);
         let began = tokio::time::Instant::now();
-        let outcomes = bench
-            .relay
-            .deliver(&mail, &verdict, &Stuck, &Told::default(), within(BUDGET))
-            .await;
+        let outcomes = bench.relay.deliver(&mail, &verdict, &Stuck, &Told::default(), within(BUDGET)).await;
         assert_eq!(codes(&outcomes), [451]);
         assert!(began.elapsed() <= BUDGET);
         settled(&bench).await;
@@ -171,18 +152,13 @@ impl Fence for Forgetful {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_record_a_discard_is_not_answered_2xx_but_a_delivery_is() {
-    for (disposition, code) in [
-        (Disposition::Discard, 451),
-        (Disposition::Reject, 554),
-        (Disposition::Pass, 250),
-    ] {
+    for (disposition, code) in
+        [(Disposition::Discard, 451), (Disposition::Reject, 554), (Disposition::Pass, 250)]
+    {
         let bench = Bench::smtp(Script::default());
         let (mail, told) = (mail(&["a@x"]), Told::default());
         let verdict = withheld(disposition, &mail);
-        let outcomes = bench
-            .relay
-            .deliver(&mail, &verdict, &Forgetful, &told, within(BUDGET))
-            .await;
+        let outcomes = bench.relay.deliver(&mail, &verdict, &Forgetful, &told, within(BUDGET)).await;
         assert_told(&told, &outcomes);
         assert_eq!(codes(&outcomes), [code], "{disposition:?}");
     }
@@ -190,27 +166,14 @@ async fn without_a_record_a_discard_is_not_answered_2xx_but_a_delivery_is() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_to_those_from_whom_the_mail_is_withheld() {
-    for (disposition, code) in [
-        (Disposition::Reject, 554),
-        (Disposition::Discard, 250),
-        (Disposition::Tempfail, 451),
-    ] {
+    for (disposition, code) in
+        [(Disposition::Reject, 554), (Disposition::Discard, 250), (Disposition::Tempfail, 451)]
+    {
         let bench = Bench::smtp(Script::default());
-        let (ledger, told) = (
-            Ledger::answering(vec![done(&[(1, 250)]), Claim::Granted]),
-            Told::default(),
-        );
+        let (ledger, told) = (Ledger::answering(vec![done(&[(1, 250)]), Claim::Granted]), Told::default());
         let mail = mail(&["a@x", "b@x"]);
-        let outcomes = bench
-            .relay
-            .deliver(
-                &mail,
-                &withheld(disposition, &mail),
-                &ledger,
-                &told,
-                within(BUDGET),
-            )
-            .await;
+        let outcomes =
+            bench.relay.deliver(&mail, &withheld(disposition, &mail), &ledger, &told, within(BUDGET)).await;
         assert_told(&told, &outcomes);
         assert_eq!(codes(&outcomes), [code, 250]);
         assert_eq!(ledger.asked(), [vec![0, 1], vec![0]]);
@@ -240,10 +203,8 @@ async fn no_dot_is_sent_without_time_for_its_reply() {
         let bench = Bench::smtp(Script::default());
         let fence = Slow(Duration::from_millis(seconds), Mutex::default());
         let mail = mail(&["a@x"]);
-        let outcomes = bench
-            .relay
-            .deliver(&mail, &pass(&mail), &fence, &Told::default(), within(BUDGET))
-            .await;
+        let outcomes =
+            bench.relay.deliver(&mail, &pass(&mail), &fence, &Told::default(), within(BUDGET)).await;
         assert_eq!(codes(&outcomes), [code]);
         settled(&bench).await;
         assert_eq!(first(&bench).seen().mails.len(), usize::from(code == 250));
@@ -268,15 +229,8 @@ async fn a_connection_lost_during_the_claim_is_not_in_doubt() {
     }
     let mail = mail(&["a@x"]);
     let fence = Cut(Arc::clone(&bench));
-    let outcomes = bench
-        .relay
-        .deliver(&mail, &pass(&mail), &fence, &Told::default(), within(BUDGET))
-        .await;
-    assert!(
-        text(&outcomes, 0).starts_with("451 4.4.2 lost the connection"),
-        "{}",
-        text(&outcomes, 0)
-    );
+    let outcomes = bench.relay.deliver(&mail, &pass(&mail), &fence, &Told::default(), within(BUDGET)).await;
+    assert!(text(&outcomes, 0).starts_with("451 4.4.2 lost the connection"), "{}", text(&outcomes, 0));
     assert_eq!(bench.metric("mailweir_egress_in_doubt_total"), 0);
 }
 

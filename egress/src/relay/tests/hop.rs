@@ -109,11 +109,7 @@ impl Hop {
 
     pub(super) fn listen(mut self) -> Self {
         let listener = UnixListener::bind(&self.path).unwrap();
-        let (seen, gate, scripts) = (
-            Arc::clone(&self.seen),
-            Arc::clone(&self.gate),
-            self.scripts.clone(),
-        );
+        let (seen, gate, scripts) = (Arc::clone(&self.seen), Arc::clone(&self.gate), self.scripts.clone());
         let scissors = Arc::clone(&self.scissors);
         self.tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -123,12 +119,7 @@ impl Hop {
                 seen.lock().unwrap().commands.push(Vec::new());
                 let (seen, gate, scissors) = (Arc::clone(&seen), Arc::clone(&gate), Arc::clone(&scissors));
                 connections.spawn(async move {
-                    let served = Served {
-                        number,
-                        script,
-                        seen,
-                        gate,
-                    };
+                    let served = Served { number, script, seen, gate };
                     tokio::select! {
                         () = served.run(stream) => {}
                         () = scissors.notified() => {}
@@ -140,10 +131,7 @@ impl Hop {
     }
 
     pub(super) fn target(&self, protocol: Protocol) -> Target {
-        Target {
-            endpoint: format!("unix:{}", self.path.display()).parse().unwrap(),
-            protocol,
-        }
+        Target { endpoint: format!("unix:{}", self.path.display()).parse().unwrap(), protocol }
     }
 
     pub(super) fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -152,11 +140,7 @@ impl Hop {
 
     /// All commands of connection `number`, as one text.
     pub(super) fn commands(&self, number: usize) -> String {
-        self.seen()
-            .commands
-            .get(number)
-            .map(|lines| lines.join("\n"))
-            .unwrap_or_default()
+        self.seen().commands.get(number).map(|lines| lines.join("\n")).unwrap_or_default()
     }
 
     /// Closes all connections.
@@ -211,12 +195,7 @@ impl Served {
                 }
                 "RCPT" => {
                     let path = line.split(['<', '>']).nth(1).unwrap_or_default();
-                    let answer = self
-                        .script
-                        .rcpt
-                        .get(path)
-                        .cloned()
-                        .unwrap_or(Say::Reply("250 ok"));
+                    let answer = self.script.rcpt.get(path).cloned().unwrap_or(Say::Reply("250 ok"));
                     accepted += usize::from(matches!(answer, Say::Reply(text) if text.starts_with('2')));
                     say(&mut stream, &answer).await?;
                 }
@@ -226,11 +205,8 @@ impl Served {
                         self.content(&mut stream).await?;
                         let _answer = self.gate.acquire().await.ok()?;
                         let replies = if lmtp { accepted } else { 1 };
-                        let answers = self
-                            .script
-                            .dot
-                            .iter()
-                            .chain(std::iter::repeat(self.script.dot.last()?));
+                        let answers =
+                            self.script.dot.iter().chain(std::iter::repeat(self.script.dot.last()?));
                         for answer in answers.take(replies) {
                             say(&mut stream, answer).await?;
                         }
@@ -278,9 +254,7 @@ async fn say(stream: &mut BufReader<UnixStream>, what: &Say) -> Option<()> {
         Say::Silence => {
             // Until the other side goes.
             let mut rest = Vec::new();
-            tokio::io::AsyncReadExt::read_to_end(stream, &mut rest)
-                .await
-                .ok()?;
+            tokio::io::AsyncReadExt::read_to_end(stream, &mut rest).await.ok()?;
             None
         }
         Say::Close => None,

@@ -26,10 +26,7 @@ async fn a_mail_is_delivered_as_it_came_behind_our_fields() {
     let mail = mail_of(bench::with_ident(bench::envelope(&["a@example.org"])), CONTENT);
     let outcomes = bench.deliver(&mail).await;
     let target = bench.hops[0].target(Protocol::Smtp);
-    assert_eq!(
-        text(&outcomes, 0),
-        format!("250 2.0.0 from MTA({target}): {POSITIVE}")
-    );
+    assert_eq!(text(&outcomes, 0), format!("250 2.0.0 from MTA({target}): {POSITIVE}"));
     let commands = bench.hops[0].commands(0);
     let expected = "EHLO filter.example\n\
                     XFORWARD NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PROTO=[UNAVAILABLE] HELO=[UNAVAILABLE] \
@@ -44,14 +41,8 @@ async fn a_mail_is_delivered_as_it_came_behind_our_fields() {
         fields.starts_with("Received: from unknown (unknown)\r\n\tby filter.example (Mailweir)"),
         "{fields}"
     );
-    assert!(
-        fields.ends_with("X-Virus-Scanned: Mailweir at filter.example\r\n"),
-        "{fields}"
-    );
-    assert!(
-        commands.contains(&format!(" SIZE={}\n", content.len())),
-        "{commands}"
-    );
+    assert!(fields.ends_with("X-Virus-Scanned: Mailweir at filter.example\r\n"), "{fields}");
+    assert!(commands.contains(&format!(" SIZE={}\n", content.len())), "{commands}");
     assert_eq!((seen.mails.len(), seen.bare), (1, 0));
 }
 
@@ -81,34 +72,19 @@ async fn every_answer_of_a_next_hop_has_its_meaning() {
             [451, 451, 451, 550, 451, 451, 451, 451],
         ),
         ("DATA", |script, say| script.data = say, [451; 8]),
-        (
-            "dot",
-            |script, say| script.dot = vec![say],
-            [451, 451, 451, 550, 451, 451, 451, 451],
-        ),
+        ("dot", |script, say| script.dot = vec![say], [451, 451, 451, 550, 451, 451, 451, 451]),
     ];
     for (place, put, expected) in places {
         for (word, code) in words.iter().zip(expected) {
             for protocol in [Protocol::Smtp, Protocol::Lmtp] {
-                let mut script = Script {
-                    dot: vec![positive.clone()],
-                    ..Script::default()
-                };
+                let mut script = Script { dot: vec![positive.clone()], ..Script::default() };
                 put(&mut script, word.clone());
                 let bench = Bench::new(protocol, vec![vec![script]], |_| {});
                 let outcomes = bench.deliver(&mail(&["a@example.org"])).await;
                 let said = text(&outcomes, 0);
-                assert_eq!(
-                    outcomes.get(proto::Position::new(0)).code(),
-                    code,
-                    "{place} {word:?}: {said}"
-                );
+                assert_eq!(outcomes.get(proto::Position::new(0)).code(), code, "{place} {word:?}: {said}");
                 let dots = bench.hops[0].seen().mails.len();
-                assert_eq!(
-                    dots,
-                    usize::from(place == "dot"),
-                    "{place} {word:?}: one dot at most"
-                );
+                assert_eq!(dots, usize::from(place == "dot"), "{place} {word:?}: one dot at most");
                 let doubt = place == "dot"
                     && !matches!(word, Reply(text) | ReplyAndClose(text) if !text.contains("250-") && *text != "nonsense");
                 assert_eq!(
@@ -128,80 +104,45 @@ async fn each_recipient_gets_its_own_answer() {
             ("b@example.org", Say::Reply("550 5.1.1 unknown")),
             ("c@example.org", Say::Reply("450 4.2.0 greylisted")),
         ]),
-        dot: vec![
-            Say::Reply("250 saved"),
-            Say::Reply("552 5.2.2 full"),
-            Say::Reply("452 4.2.2 busy"),
-        ],
+        dot: vec![Say::Reply("250 saved"), Say::Reply("552 5.2.2 full"), Say::Reply("452 4.2.2 busy")],
         ..Script::default()
     };
-    let recipients = [
-        "a@example.org",
-        "b@example.org",
-        "c@example.org",
-        "d@example.org",
-        "a@example.org",
-    ];
+    let recipients = ["a@example.org", "b@example.org", "c@example.org", "d@example.org", "a@example.org"];
     let lmtp = Bench::new(Protocol::Lmtp, vec![vec![script.clone()]], |_| {});
-    assert_eq!(
-        codes(&lmtp.deliver(&mail(&recipients)).await),
-        [250, 550, 450, 552, 452]
-    );
+    assert_eq!(codes(&lmtp.deliver(&mail(&recipients)).await), [250, 550, 450, 552, 452]);
     let smtp = Bench::smtp(script);
-    assert_eq!(
-        codes(&smtp.deliver(&mail(&recipients)).await),
-        [250, 550, 450, 250, 250]
-    );
+    assert_eq!(codes(&smtp.deliver(&mail(&recipients)).await), [250, 550, 450, 250, 250]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn lmtp_replies_read_before_the_connection_is_lost_count() {
-    let script = Script {
-        dot: vec![Say::Reply("250 saved"), Say::Close],
-        ..Script::default()
-    };
+    let script = Script { dot: vec![Say::Reply("250 saved"), Say::Close], ..Script::default() };
     let bench = Bench::new(Protocol::Lmtp, vec![vec![script]], |_| {});
     let ledger = Ledger::answering(vec![]);
     let outcomes = bench.deliver_by(&mail(&["a@x", "b@x", "c@x"]), &ledger).await;
     assert_eq!(codes(&outcomes), [250, 451, 451]);
-    assert!(
-        text(&outcomes, 1).starts_with("451 4.4.2 no answer from MTA("),
-        "{}",
-        text(&outcomes, 1)
-    );
+    assert!(text(&outcomes, 1).starts_with("451 4.4.2 no answer from MTA("), "{}", text(&outcomes, 1));
     assert_eq!(ledger.recorded(), [[(0, 250), (1, 451), (2, 451)]]);
     assert_eq!(bench.metric("mailweir_egress_in_doubt_total"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_next_hop_that_never_answers_the_dot_has_until_the_deadline() {
-    let script = Script {
-        dot: vec![Say::Silence],
-        ..Script::default()
-    };
+    let script = Script { dot: vec![Say::Silence], ..Script::default() };
     let bench = Bench::smtp(script);
     let began = tokio::time::Instant::now();
     assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [451]);
     let waited = began.elapsed();
-    assert!(
-        waited <= BUDGET && BUDGET - Duration::from_secs(1) < waited,
-        "{waited:?}"
-    );
+    assert!(waited <= BUDGET && BUDGET - Duration::from_secs(1) < waited, "{waited:?}");
     assert_eq!(bench.hops[0].connections(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_too_big_for_the_next_hop_is_refused_by_its_own_word() {
-    let mail_says = |text| Script {
-        mail: Say::Reply(text),
-        ..Script::default()
-    };
+    let mail_says = |text| Script { mail: Say::Reply(text), ..Script::default() };
     let bench = Bench::smtp(mail_says("552 5.3.4 too big"));
     assert!(text(&bench.deliver(&mail(&["a@x"])).await, 0).starts_with("552 5.3.4 "));
-    let without_size = Script {
-        hello: Say::Reply("250 hop"),
-        ..mail_says("552 5.3.4 too big")
-    };
+    let without_size = Script { hello: Say::Reply("250 hop"), ..mail_says("552 5.3.4 too big") };
     let bench = Bench::smtp(without_size);
     assert_eq!(codes(&bench.deliver(&mail(&["a@x"])).await), [451]);
 }
@@ -210,26 +151,15 @@ async fn a_mail_too_big_for_the_next_hop_is_refused_by_its_own_word() {
 async fn a_past_deadline_opens_no_connection() {
     let bench = Bench::smtp(Script::default());
     let mail = mail(&["a@x", "b@x"]);
-    let outcomes = bench
-        .relay
-        .deliver(
-            &mail,
-            &pass(&mail),
-            &GrantAlways,
-            &NoEarly,
-            within(Duration::ZERO),
-        )
-        .await;
+    let outcomes =
+        bench.relay.deliver(&mail, &pass(&mail), &GrantAlways, &NoEarly, within(Duration::ZERO)).await;
     assert_eq!(codes(&outcomes), [451, 451]);
     assert_eq!(bench.hops[0].connections(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_smtputf8_only_what_can_do_without_is_sent() {
-    let plain = Script {
-        hello: Say::Reply("250 hop"),
-        ..Script::default()
-    };
+    let plain = Script { hello: Say::Reply("250 hop"), ..Script::default() };
     let utf8 = |recipients: &[&str]| {
         let envelope = bench::envelope(recipients);
         let mut params = MailParams::default();
@@ -238,35 +168,22 @@ async fn without_smtputf8_only_what_can_do_without_is_sent() {
     };
     let bench = Bench::smtp(plain.clone());
     let outcomes = bench.deliver(&mail_of(utf8(&["jörg@x", "a@x"]), CONTENT)).await;
-    assert!(
-        text(&outcomes, 0).starts_with("553 5.6.7 "),
-        "{}",
-        text(&outcomes, 0)
-    );
+    assert!(text(&outcomes, 0).starts_with("553 5.6.7 "), "{}", text(&outcomes, 0));
     assert_eq!(codes(&outcomes), [553, 250]);
-    let outcomes = bench
-        .deliver(&mail_of(utf8(&["a@x"]), "Subject: é\r\n\r\n"))
-        .await;
+    let outcomes = bench.deliver(&mail_of(utf8(&["a@x"]), "Subject: é\r\n\r\n")).await;
     assert_eq!(codes(&outcomes), [553]);
-    let outcomes = bench
-        .deliver(&mail_of(utf8(&["a@x"]), "Subject: e\r\n\r\né\r\n"))
-        .await;
+    let outcomes = bench.deliver(&mail_of(utf8(&["a@x"]), "Subject: e\r\n\r\né\r\n")).await;
     assert_eq!(codes(&outcomes), [250]);
     assert_eq!(bench.metric("mailweir_egress_eight_bit_unannounced_total"), 1);
     let bench = Bench::smtp(Script::default());
-    let outcomes = bench
-        .deliver(&mail_of(utf8(&["jörg@x", "a@x"]), "Subject: é\r\n\r\n"))
-        .await;
+    let outcomes = bench.deliver(&mail_of(utf8(&["jörg@x", "a@x"]), "Subject: é\r\n\r\n")).await;
     assert_eq!(codes(&outcomes), [250, 250]);
     assert!(bench.hops[0].commands(0).contains(" SMTPUTF8\nRCPT TO:<jörg@x>"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_xforward_is_counted_and_no_more() {
-    let script = Script {
-        xforward: Say::Reply("550 no"),
-        ..Script::default()
-    };
+    let script = Script { xforward: Say::Reply("550 no"), ..Script::default() };
     let bench = Bench::smtp(script);
     let mail = mail_of(bench::with_ident(bench::envelope(&["a@x"])), CONTENT);
     assert_eq!(codes(&bench.deliver(&mail).await), [250]);
@@ -285,36 +202,24 @@ async fn recipients_with_different_edits_get_transactions_of_their_own() {
     }))
     .unwrap();
     let (ledger, told) = (Ledger::answering(vec![]), Told::default());
-    let outcomes = bench
-        .relay
-        .deliver(&mail, &verdict, &ledger, &told, within(BUDGET))
-        .await;
+    let outcomes = bench.relay.deliver(&mail, &verdict, &ledger, &told, within(BUDGET)).await;
     assert_told(&told, &outcomes);
     assert_eq!(codes(&outcomes), [250, 250, 250]);
     let mut asked = ledger.asked();
     asked.sort();
     assert_eq!(asked, [vec![0, 2], vec![1]]);
     let seen = bench.hops[0].seen();
-    let mut fields: Vec<_> = seen
-        .mails
-        .iter()
-        .map(|mail| String::from_utf8_lossy(mail).into_owned())
-        .collect();
+    let mut fields: Vec<_> =
+        seen.mails.iter().map(|mail| String::from_utf8_lossy(mail).into_owned()).collect();
     fields.sort_by_key(|text| text.contains("X-A: 2"));
-    assert!(
-        fields[0].contains("X-A: 1\r\nSubject") && fields[1].contains("for <b@x>"),
-        "{fields:?}"
-    );
+    assert!(fields[0].contains("X-A: 1\r\nSubject") && fields[1].contains("for <b@x>"), "{fields:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_longer_than_one_write_arrives_whole() {
     let bench = Bench::smtp(Script::default());
     let content = format!("Subject: x\r\n\r\n{}", ".line\r\n".repeat(100_000));
-    assert_eq!(
-        codes(&bench.deliver(&mail_of(bench::envelope(&["a@x"]), &content)).await),
-        [250]
-    );
+    assert_eq!(codes(&bench.deliver(&mail_of(bench::envelope(&["a@x"]), &content)).await), [250]);
     let seen = bench.hops[0].seen();
     assert!(seen.mails[0].ends_with(content.as_bytes()));
 }
@@ -355,12 +260,7 @@ async fn a_delivery_can_move_between_threads() {
     let mail = mail(&["a@x"]);
     let verdict = pass(&mail);
     let deadline = within(Duration::ZERO);
-    check(
-        bench
-            .relay
-            .deliver(&mail, &verdict, &GrantAlways, &NoEarly, deadline),
-    )
-    .await;
+    check(bench.relay.deliver(&mail, &verdict, &GrantAlways, &NoEarly, deadline)).await;
     check(bench.relay.shutdown()).await;
 }
 

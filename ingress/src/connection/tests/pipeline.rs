@@ -59,10 +59,7 @@ async fn our_own_deadline_answers_and_drops_the_work() {
     client.send(".\r\n").await;
     let mut dropped = starts.recv().await.unwrap();
     for _ in 0..2 {
-        assert_eq!(
-            client.line().await.unwrap(),
-            "451 4.4.7 no result in time, try again later"
-        );
+        assert_eq!(client.line().await.unwrap(), "451 4.4.7 no result in time, try again later");
     }
     assert_eq!(since.elapsed().as_secs(), 245);
     assert_eq!(dropped.recv().await, None);
@@ -118,10 +115,7 @@ async fn f02_or_it_runs_on_where_outcomes_are_remembered() {
             accepted(&mail)
         }
     });
-    let settings = Settings {
-        client_loss: ClientLoss::Finish,
-        ..Settings::default()
-    };
+    let settings = Settings { client_loss: ClientLoss::Finish, ..Settings::default() };
     let mut bench = Bench::new(settings, pipeline);
     let mut client = bench.connect();
     client.hello().await;
@@ -207,10 +201,7 @@ async fn a_large_mail_arrives_as_it_was() {
     let content = line.repeat(60_000);
     let expected = proto::Digest::of(content.as_bytes());
     let pipeline = Scripted::new(move |mail, _, _| async move {
-        assert_eq!(
-            (mail.digest, proto::Digest::of(&mail.content)),
-            (expected, expected)
-        );
+        assert_eq!((mail.digest, proto::Digest::of(&mail.content)), (expected, expected));
         accepted(&mail)
     });
     let mut bench = Bench::new(Settings::default(), pipeline);
@@ -232,9 +223,7 @@ async fn a_mail_sent_ahead_has_a_pace_of_its_own() {
     let mut client = bench.connect();
     client.hello().await;
     client.envelope(1).await;
-    client
-        .send(".\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n")
-        .await;
+    client.send(".\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n").await;
     client.until("354").await;
     // What counts is the time since this 354, not since the one before.
     sleep(Duration::from_secs(50)).await;

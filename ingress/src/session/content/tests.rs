@@ -12,11 +12,7 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
 
 fn settings() -> Settings {
-    Settings {
-        size_bytes_max: 4 * MIB as u64,
-        in_flight_bytes_max: 10 * MIB as u64,
-        ..Settings::default()
-    }
+    Settings { size_bytes_max: 4 * MIB as u64, in_flight_bytes_max: 10 * MIB as u64, ..Settings::default() }
 }
 
 /// A content behind 354, its mail announced with `size`.
@@ -25,17 +21,10 @@ fn content(admission: &Admission, size: Option<u64>) -> Content {
     let reserved = reserved_bytes(size, settings.size_bytes_max);
     let open = Open {
         sender: ReversePath::Null,
-        params: MailParams {
-            size,
-            ..MailParams::default()
-        },
+        params: MailParams { size, ..MailParams::default() },
         recipients: Vec::new(),
         origin: Origin::default(),
-        peer: Peer {
-            helo: String::new(),
-            address: String::new(),
-            with: With::Lmtp,
-        },
+        peer: Peer { helo: String::new(), address: String::new(), with: With::Lmtp },
         permit: admission.session().admit(reserved).unwrap(),
     };
     Content::new(Box::new(open), &settings)
@@ -50,11 +39,7 @@ fn receive(
     read: usize,
 ) -> (usize, Ended) {
     let mut content = content(admission, size);
-    let end: &[u8] = if line.ends_with(b"\r\n") {
-        b".\r\n"
-    } else {
-        b"\r\n.\r\n"
-    };
+    let end: &[u8] = if line.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" };
     let wire = [&line.repeat(lines), end].concat();
     let mut largest = content.buffer.capacity();
     let mut ended = false;
@@ -64,10 +49,7 @@ fn receive(
         largest = largest.max(content.buffer.capacity());
         let held = content.buffer.len() as u64;
         let permitted = content.open.permit.bytes() + SLACK_BYTES as u64;
-        assert!(
-            content.refused.is_some() || held <= permitted,
-            "{held} held, {permitted} permitted"
-        );
+        assert!(content.refused.is_some() || held <= permitted, "{held} held, {permitted} permitted");
     }
     assert!(ended);
     (largest, content.end())

@@ -20,10 +20,7 @@ const REFUSED_BURST: &str = "
     ";
 
 fn full() -> Settings {
-    Settings {
-        transactions_max: 0,
-        ..settings()
-    }
+    Settings { transactions_max: 0, ..settings() }
 }
 
 #[test]
@@ -123,27 +120,9 @@ fn last_reply(admission: &Admission, settings: &Settings, commands: &str) -> (St
 #[test]
 fn each_limit_names_itself_and_lets_go() {
     let limits = [
-        (
-            Settings {
-                sessions_max: 1,
-                ..settings()
-            },
-            "too many sessions",
-        ),
-        (
-            Settings {
-                transactions_max: 1,
-                ..settings()
-            },
-            "too many transactions",
-        ),
-        (
-            Settings {
-                in_flight_bytes_max: 199,
-                ..settings()
-            },
-            "too much mail in flight",
-        ),
+        (Settings { sessions_max: 1, ..settings() }, "too many sessions"),
+        (Settings { transactions_max: 1, ..settings() }, "too many transactions"),
+        (Settings { in_flight_bytes_max: 199, ..settings() }, "too much mail in flight"),
     ];
     for (settings, text) in limits {
         let admission = Admission::new(&settings, &Metrics::default());

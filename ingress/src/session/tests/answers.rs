@@ -178,15 +178,7 @@ fn b17_two_mails_of_one_session_have_their_own_replies() {
     };
     check(&format!(
         "{}{}",
-        mail(
-            ["a@b.test", "c@d.test"],
-            ["250 a", "550 c"],
-            "[(250, 1), (550, 1)]"
-        ),
-        mail(
-            ["c@d.test", "e@f.test"],
-            ["451 c", "250 e"],
-            "[(451, 1), (250, 1)]"
-        ),
+        mail(["a@b.test", "c@d.test"], ["250 a", "550 c"], "[(250, 1), (550, 1)]"),
+        mail(["c@d.test", "e@f.test"], ["451 c", "250 e"], "[(451, 1), (250, 1)]"),
     ));
 }

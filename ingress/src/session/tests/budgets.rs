@@ -30,11 +30,7 @@ fn one_command_too_many_ends_the_session() {
 
 #[test]
 fn a_mail_renews_the_budgets() {
-    let settings = Settings {
-        commands_max: 4,
-        errors_max: 1,
-        ..settings()
-    };
+    let settings = Settings { commands_max: 4, errors_max: 1, ..settings() };
     let mail = r#"
         C: FROB
         C: MAIL FROM:<>
@@ -55,10 +51,7 @@ fn a_mail_renews_the_budgets() {
 
 #[test]
 fn one_mistake_too_many_ends_the_session() {
-    let settings = Settings {
-        errors_max: 2,
-        ..settings()
-    };
+    let settings = Settings { errors_max: 2, ..settings() };
     check_with(
         &settings,
         "
@@ -77,10 +70,7 @@ fn one_mistake_too_many_ends_the_session() {
 
 #[test]
 fn what_a_refused_mail_provokes_is_no_mistake() {
-    let settings = Settings {
-        errors_max: 0,
-        ..settings()
-    };
+    let settings = Settings { errors_max: 0, ..settings() };
     check_with(
         &settings,
         "

@@ -83,10 +83,8 @@ fn a_mail_larger_than_announced_needs_room() {
         ..settings()
     };
     let line = "x".repeat(2_500);
-    for (room, reply) in [
-        (6_000, None),
-        (3_100, Some("452 4.3.1 larger than announced, no room for it now")),
-    ] {
+    for (room, reply) in [(6_000, None), (3_100, Some("452 4.3.1 larger than announced, no room for it now"))]
+    {
         let transcript = match reply {
             None => format!("> <> SIZE=0 to <a@b.test>; \"{line}\\r\\n\""),
             Some(reply) => format!(
@@ -126,10 +124,7 @@ fn a_looping_mail_is_refused() {
         ),
     ));
     check_with(
-        &Settings {
-            size_bytes_max: 200,
-            ..settings()
-        },
+        &Settings { size_bytes_max: 200, ..settings() },
         &behind_data(
             "",
             &format!(
@@ -157,10 +152,7 @@ fn b03_bare_newlines_are_repaired_or_rejected() {
             "#
         ),
     ));
-    let reject = Settings {
-        bare_newlines: BareNewlines::Reject,
-        ..settings()
-    };
+    let reject = Settings { bare_newlines: BareNewlines::Reject, ..settings() };
     check_with(
         &reject,
         &behind_data(

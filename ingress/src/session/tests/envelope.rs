@@ -180,11 +180,7 @@ fn a_nested_mail_drops_the_transaction() {
 #[test]
 fn rset_and_hello_drop_the_transaction_and_what_xforward_told() {
     for drop in ["RSET", "HELO client.test"] {
-        let answer = if drop == "RSET" {
-            "250 2.0.0 Ok"
-        } else {
-            "250 mx.test"
-        };
+        let answer = if drop == "RSET" { "250 2.0.0 Ok" } else { "250 mx.test" };
         check(&format!(
             r#"
             C: XFORWARD IDENT=1

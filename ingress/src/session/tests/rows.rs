@@ -41,11 +41,7 @@ fn b01_a_bare_newline_in_a_command_is_not_executed() {
 
 #[test]
 fn b02_nothing_but_crlf_dot_crlf_ends_the_data() {
-    let settings = Settings {
-        size_bytes_max: 1_000,
-        in_flight_bytes_max: 1_000,
-        ..settings()
-    };
+    let settings = Settings { size_bytes_max: 1_000, in_flight_bytes_max: 1_000, ..settings() };
     for end in [
         r"\n.\n",
         r"\n.\r\n",
@@ -94,10 +90,7 @@ fn b04_repeated_cr_keeps_the_tokenizer_in_step() {
 
 #[test]
 fn b05_the_end_is_as_strict_while_discarding() {
-    let settings = Settings {
-        size_bytes_max: 3,
-        ..settings()
-    };
+    let settings = Settings { size_bytes_max: 3, ..settings() };
     check_with(
         &settings,
         &behind_data(
@@ -122,9 +115,7 @@ fn b06_dots_and_emptiness_arrive_as_they_were_meant() {
         (r"\r\n.\r\n", r"\r\n"),
         (r"Subject: x\r\n.\r\n", r"Subject: x\r\n"),
     ] {
-        check(&behind_data(&format!(
-            "c: {wire}\n> <> to <a@b.test>; \"{content}\""
-        )));
+        check(&behind_data(&format!("c: {wire}\n> <> to <a@b.test>; \"{content}\"")));
     }
 }
 
@@ -146,10 +137,7 @@ fn b07_what_is_glued_to_data_did_not_wait() {
         ));
     }
     check_with(
-        &Settings {
-            transactions_max: 0,
-            ..settings()
-        },
+        &Settings { transactions_max: 0, ..settings() },
         "
         C: MAIL FROM:<>
         C: DATA
@@ -259,11 +247,7 @@ fn b12_size_is_refused_at_mail() {
 #[test]
 fn b13_hostile_addresses_are_refused() {
     let long = "l".repeat(300);
-    let settings = Settings {
-        command_bytes_max: 2_048,
-        errors_max: 20,
-        ..settings()
-    };
+    let settings = Settings { command_bytes_max: 2_048, errors_max: 20, ..settings() };
     check_with(
         &settings,
         &format!(
@@ -297,10 +281,7 @@ fn b13_hostile_addresses_are_refused() {
 
 #[test]
 fn b14_bad_parameters_are_refused() {
-    let settings = Settings {
-        errors_max: 20,
-        ..settings()
-    };
+    let settings = Settings { errors_max: 20, ..settings() };
     check_with(
         &settings,
         "

@@ -41,9 +41,7 @@ async fn contents_with_dots_come_out_byte_for_byte(mode: Mode) {
     let system = System::build(mode, &hop.target()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     for (number, content) in DOTS.iter().enumerate() {
-        client
-            .submit_expecting(&TestMail::new().content(*content), "250 *")
-            .await;
+        client.submit_expecting(&TestMail::new().content(*content), "250 *").await;
         let got = &hop.mails(number + 1).await[number];
         added_fields(content.as_bytes(), &got.content);
     }
@@ -61,10 +59,7 @@ async fn eight_bit_and_control_bytes_come_out_byte_for_byte(mode: Mode) {
         .body(b"\r\n")
         .body(line.as_bytes())
         .body(b"\r\n");
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     let got = hop.only_mail().await;
     added_fields(&mail.content, &got.content);
     assert!(got.mail.contains(" BODY=8BITMIME"), "{}", got.mail);
@@ -74,10 +69,7 @@ async fn an_empty_message_is_delivered(mode: Mode) {
     let hop = NextHop::smtp().await;
     let system = System::build(mode, &hop.target()).start().await;
     let mail = TestMail::new().content("");
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     added_fields(b"", &hop.only_mail().await.content);
 }
 
@@ -86,15 +78,10 @@ async fn bare_line_ends_are_repaired(mode: Mode) {
     let system = System::build(mode, &hop.target()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     client.begin(&TestMail::new()).await;
-    client
-        .send_raw(b"Subject: x\r\n\r\na\nb\rc\r\rd\n\re\r\n.\r\n")
-        .await;
+    client.send_raw(b"Subject: x\r\n\r\na\nb\rc\r\rd\n\re\r\n.\r\n").await;
     client.expect("250 *").await;
     let got = hop.only_mail().await;
-    added_fields(
-        b"Subject: x\r\n\r\na\r\nb\r\nc\r\n\r\nd\r\n\r\ne\r\n",
-        &got.content,
-    );
+    added_fields(b"Subject: x\r\n\r\na\r\nb\r\nc\r\n\r\nd\r\n\r\ne\r\n", &got.content);
     hop.assert_no_bare_line_ends();
 }
 
@@ -140,47 +127,26 @@ async fn nothing_but_crlf_dot_crlf_ends_data(mode: Mode) {
         client.command("NOOP", "250 *").await;
         assert!(!client.has_unread(), "more than one reply: {name}");
         let mails = hop.mails(number + 1).await;
-        assert_eq!(
-            mails.len(),
-            number + 1,
-            "one mail became more at the next hop: {name}"
-        );
+        assert_eq!(mails.len(), number + 1, "one mail became more at the next hop: {name}");
         let content = &mails[number].content;
-        assert!(
-            content.ends_with(b"DATA\r\nsmuggled\r\n"),
-            "{name}: {}",
-            content.escape_ascii()
-        );
+        assert!(content.ends_with(b"DATA\r\nsmuggled\r\n"), "{name}: {}", content.escape_ascii());
     }
     hop.assert_no_bare_line_ends();
-    let smuggled = hop
-        .seen()
-        .commands
-        .into_iter()
-        .find(|command| command.contains("smuggler"));
+    let smuggled = hop.seen().commands.into_iter().find(|command| command.contains("smuggler"));
     assert_eq!(smuggled, None);
 }
 
 async fn nothing_but_crlf_dot_crlf_ends_data_that_is_too_large(mode: Mode) {
     let hop = NextHop::start(Script::new(Protocol::Smtp).lenient()).await;
     let small = "[ingress]\nsize_bytes_max = \"1KiB\"\n";
-    let system = System::build(mode, &hop.target())
-        .configuration(small)
-        .start()
-        .await;
+    let system = System::build(mode, &hop.target()).configuration(small).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     for sequence in NOT_THE_END {
         client.begin(&TestMail::new()).await;
-        client
-            .send_raw(&[&b"x".repeat(2_000), &smuggle(sequence)[..]].concat())
-            .await;
+        client.send_raw(&[&b"x".repeat(2_000), &smuggle(sequence)[..]].concat()).await;
         client.expect("552 5.3.4 *").await;
         client.command("NOOP", "250 *").await;
-        assert!(
-            !client.has_unread(),
-            "more than one reply: {}",
-            sequence.escape_ascii()
-        );
+        assert!(!client.has_unread(), "more than one reply: {}", sequence.escape_ascii());
     }
     assert!(hop.seen().mails.is_empty());
 }
@@ -191,9 +157,7 @@ async fn what_follows_the_end_of_data_is_a_command(mode: Mode) {
     let mut client = Client::lmtp(&system.lmtp).await;
     client.begin(&TestMail::new()).await;
     // A CR before a legal end of data, and the next command in the same write.
-    client
-        .send_raw(b"Subject: x\r\n\r\nx\r\r\n.\r\nVRFY who\r\n")
-        .await;
+    client.send_raw(b"Subject: x\r\n\r\nx\r\r\n.\r\nVRFY who\r\n").await;
     client.expect("250 *").await;
     client.expect("252 *").await;
     added_fields(b"Subject: x\r\n\r\nx\r\n\r\n", &hop.only_mail().await.content);
@@ -201,10 +165,7 @@ async fn what_follows_the_end_of_data_is_a_command(mode: Mode) {
 
 async fn our_own_verdict_fields_are_not_believed(mode: Mode) {
     let (hop, clamd) = (NextHop::smtp().await, FakeClamd::start(Behaviour::Clean).await);
-    let system = System::build(mode, &hop.target())
-        .clamd(clamd.endpoint())
-        .start()
-        .await;
+    let system = System::build(mode, &hop.target()).clamd(clamd.endpoint()).start().await;
     let forged =
         b"X-Virus-Scanned: forged by the sender\r\nSubject: x\r\n\r\nX-Virus-Scanned: kept in the body\r\n";
     let mut client = Client::lmtp(&system.lmtp).await;
@@ -214,8 +175,5 @@ async fn our_own_verdict_fields_are_not_believed(mode: Mode) {
     let content = hop.only_mail().await.content;
     let text = content.escape_ascii().to_string();
     assert!(!text.contains("forged by the sender"), "{text}");
-    assert!(
-        content.ends_with(b"Subject: x\r\n\r\nX-Virus-Scanned: kept in the body\r\n"),
-        "{text}"
-    );
+    assert!(content.ends_with(b"Subject: x\r\n\r\nX-Virus-Scanned: kept in the body\r\n"), "{text}");
 }

@@ -23,23 +23,13 @@ async fn a_mail_comes_out_as_it_went_in(mode: Mode) {
     let hop = NextHop::smtp().await;
     let system = System::build(mode, &hop.target()).start().await;
     let mail = TestMail::new();
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 2.0.0 *")
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 2.0.0 *").await;
     let got = hop.only_mail().await;
-    assert!(
-        got.mail.starts_with("MAIL FROM:<sender@example.org>"),
-        "{}",
-        got.mail
-    );
+    assert!(got.mail.starts_with("MAIL FROM:<sender@example.org>"), "{}", got.mail);
     assert_eq!(got.rcpt, ["RCPT TO:<rcpt@example.net>"]);
     for field in added_fields(&mail.content, &got.content) {
         let name = field.split(':').next().unwrap();
-        assert!(
-            ["Received", "X-Virus-Scanned"].contains(&name),
-            "unexpected field {field}"
-        );
+        assert!(["Received", "X-Virus-Scanned"].contains(&name), "unexpected field {field}");
     }
 }
 
@@ -49,40 +39,19 @@ async fn the_next_hops_reply_is_passed_on(mode: Mode) {
     let system = System::build(mode, &hop.target()).start().await;
     let (host, port) = hop.endpoint().split_once(':').unwrap();
     let expected = format!("250 2.0.0 from MTA(smtp:[{host}]:{port}): 250 2.0.0 Ok: queued as ABCDEF");
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&TestMail::new(), &expected)
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&TestMail::new(), &expected).await;
 }
 
 async fn five_recipients_of_whom_one_is_refused(mode: Mode) {
     let script = Script::new(Protocol::Smtp).say(Phase::Rcpt, "<c@", "550 5.1.1 no such user");
     let hop = NextHop::start(script).await;
     let system = System::build(mode, &hop.target()).start().await;
-    let to = [
-        "<a@example.net>",
-        "<b@example.net>",
-        "<c@example.net>",
-        "<d@example.net>",
-        "<e@example.net>",
-    ];
-    let replies = Client::lmtp(&system.lmtp)
-        .await
-        .submit(&TestMail::new().to(&to))
-        .await;
+    let to = ["<a@example.net>", "<b@example.net>", "<c@example.net>", "<d@example.net>", "<e@example.net>"];
+    let replies = Client::lmtp(&system.lmtp).await.submit(&TestMail::new().to(&to)).await;
     assert_eq!(replies.codes(), [250, 250, 550, 250, 250]);
-    assert!(
-        replies.dot[2].last().contains("5.1.1"),
-        "{}",
-        replies.dot[2].last()
-    );
+    assert!(replies.dot[2].last().contains("5.1.1"), "{}", replies.dot[2].last());
     let got = hop.only_mail().await;
-    assert_eq!(
-        got.rcpt.len(),
-        4,
-        "one transaction for those who were taken: {:?}",
-        got.rcpt
-    );
+    assert_eq!(got.rcpt.len(), 4, "one transaction for those who were taken: {:?}", got.rcpt);
 }
 
 async fn replies_come_in_the_order_of_the_recipients(mode: Mode) {
@@ -92,23 +61,12 @@ async fn replies_come_in_the_order_of_the_recipients(mode: Mode) {
         .say(Phase::Rcpt, "<t@", "450 4.2.0 third");
     let hop = NextHop::start(script).await;
     let system = System::build(mode, &hop.target()).start().await;
-    let to = [
-        "<t@example.net>",
-        "<b2@example.net>",
-        "<ok@example.net>",
-        "<b1@example.net>",
-    ];
-    let replies = Client::lmtp(&system.lmtp)
-        .await
-        .submit(&TestMail::new().to(&to))
-        .await;
+    let to = ["<t@example.net>", "<b2@example.net>", "<ok@example.net>", "<b1@example.net>"];
+    let replies = Client::lmtp(&system.lmtp).await.submit(&TestMail::new().to(&to)).await;
     let lines: Vec<&str> = replies.dot.iter().map(|reply| reply.last()).collect();
     let expected = ["4*third", "552 5.2.2 *second", "250 *", "550 5.1.1 *first"];
     for (line, pattern) in lines.iter().zip(expected) {
-        assert!(
-            harness::pattern::matches(pattern, line),
-            "{pattern:?} in {lines:?}"
-        );
+        assert!(harness::pattern::matches(pattern, line), "{pattern:?} in {lines:?}");
     }
 }
 
@@ -118,20 +76,8 @@ async fn a_recipient_named_twice_is_answered_twice(mode: Mode) {
     let mail = TestMail::new().to(&["<a@example.net>", "<b@example.net>", "<a@example.net>"]);
     let replies = Client::lmtp(&system.lmtp).await.submit(&mail).await;
     assert_eq!(replies.codes(), [250, 250, 250]);
-    let to: Vec<String> = hop
-        .mails(1)
-        .await
-        .into_iter()
-        .flat_map(|mail| mail.rcpt)
-        .collect();
-    assert_eq!(
-        to,
-        [
-            "RCPT TO:<a@example.net>",
-            "RCPT TO:<b@example.net>",
-            "RCPT TO:<a@example.net>"
-        ]
-    );
+    let to: Vec<String> = hop.mails(1).await.into_iter().flat_map(|mail| mail.rcpt).collect();
+    assert_eq!(to, ["RCPT TO:<a@example.net>", "RCPT TO:<b@example.net>", "RCPT TO:<a@example.net>"]);
 }
 
 async fn a_rejected_recipient_has_no_reply_after_the_dot(mode: Mode) {
@@ -164,9 +110,11 @@ async fn an_smtp_client_gets_one_reply(mode: Mode) {
 }
 
 async fn an_lmtp_next_hop_answers_for_each_recipient(mode: Mode) {
-    let script = Script::new(Protocol::Lmtp)
-        .say(Phase::Dot, "<full@", "452 4.2.2 full")
-        .say(Phase::Dot, "<never@", "550 5.7.1 not for me");
+    let script = Script::new(Protocol::Lmtp).say(Phase::Dot, "<full@", "452 4.2.2 full").say(
+        Phase::Dot,
+        "<never@",
+        "550 5.7.1 not for me",
+    );
     let hop = NextHop::start(script).await;
     let system = System::build(mode, &hop.target()).start().await;
     let to = ["<never@example.net>", "<a@example.net>", "<full@example.net>"];
@@ -186,10 +134,7 @@ async fn next_hop_and_client_on_unix_sockets(mode: Mode) {
     let system = System::build(mode, &hop.target()).listen(&listen).start().await;
     assert_eq!(system.lmtp, listen);
     let mail = TestMail::new();
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     added_fields(&mail.content, &hop.only_mail().await.content);
 }
 

@@ -18,10 +18,7 @@ async fn the_largest_mail_comes_out_as_it_went_in(mode: Mode) {
     let hop = NextHop::smtp().await;
     let mut system = System::build(mode, &hop.target()).start().await;
     let mail = TestMail::new().padded(50_000_000);
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     added_fields(&mail.content, &hop.only_mail().await.content);
     assert_memory(&mut system);
 }
@@ -39,9 +36,7 @@ async fn several_large_mails_at_once_do_not_mix(mode: Mode) {
     let got = hop.mails(4).await;
     for mail in mails {
         let token = mail.token.as_bytes();
-        let copies = got
-            .iter()
-            .filter(|got| memchr::memmem::find(&got.content[..2_000], token).is_some());
+        let copies = got.iter().filter(|got| memchr::memmem::find(&got.content[..2_000], token).is_some());
         let copies: Vec<_> = copies.collect();
         assert_eq!(copies.len(), 1);
         added_fields(&mail.content, &copies[0].content);

@@ -33,25 +33,16 @@ in_both_modes! {
 /// The replies to one mail of two recipients, with a next hop that follows `script`.
 async fn replies_with(mode: Mode, script: Script) -> (Vec<String>, NextHop) {
     let hop = NextHop::start(script).await;
-    let system = System::build(mode, &hop.target())
-        .configuration(IMPATIENT)
-        .start()
-        .await;
+    let system = System::build(mode, &hop.target()).configuration(IMPATIENT).start().await;
     let mail = TestMail::new().to(&["<a@example.net>", "<b@example.net>"]);
     let replies = Client::lmtp(&system.lmtp).await.submit(&mail).await;
-    (
-        replies.dot.iter().map(|reply| reply.last().to_owned()).collect(),
-        hop,
-    )
+    (replies.dot.iter().map(|reply| reply.last().to_owned()).collect(), hop)
 }
 
 fn assert_replies(replies: &[String], patterns: [&str; 2]) {
     assert_eq!(replies.len(), 2);
     for (reply, pattern) in replies.iter().zip(patterns) {
-        assert!(
-            harness::pattern::matches(pattern, reply),
-            "{pattern:?}: {replies:?}"
-        );
+        assert!(harness::pattern::matches(pattern, reply), "{pattern:?}: {replies:?}");
     }
 }
 
@@ -116,11 +107,7 @@ async fn a_dot_without_an_answer_is_answered_at_the_deadline(mode: Mode) {
     let script = Script::new(Protocol::Smtp).rule(Phase::Dot, "", Reaction::Never);
     let (replies, hop) = replies_with(mode, script).await;
     assert_replies(&replies, ["451 4.*", "451 4.*"]);
-    assert_eq!(
-        hop.seen().mails.len(),
-        1,
-        "what may have been taken is not sent again by us"
-    );
+    assert_eq!(hop.seen().mails.len(), 1, "what may have been taken is not sent again by us");
 }
 
 async fn a_connection_dropped_after_the_250_counts_as_delivered(mode: Mode) {
@@ -138,19 +125,12 @@ async fn a_connection_dropped_instead_of_the_250_is_transient(mode: Mode) {
     let script = Script::new(Protocol::Smtp).rule(Phase::Dot, "", Reaction::Drop);
     let (replies, hop) = replies_with(mode, script).await;
     assert_replies(&replies, ["451 4.*", "451 4.*"]);
-    assert_eq!(
-        hop.seen().mails.len(),
-        1,
-        "what may have been taken is not sent again by us"
-    );
+    assert_eq!(hop.seen().mails.len(), 1, "what may have been taken is not sent again by us");
 }
 
 async fn a_next_hop_that_is_down_is_transient(mode: Mode) {
     let nobody = ReservedPort::new();
-    let system = System::build(mode, &nobody.endpoint())
-        .configuration(IMPATIENT)
-        .start()
-        .await;
+    let system = System::build(mode, &nobody.endpoint()).configuration(IMPATIENT).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     client.submit_expecting(&TestMail::new(), "451 4.*").await;
     // The session goes on.
@@ -161,10 +141,7 @@ async fn a_next_hop_that_comes_back_in_time_gets_the_mail(mode: Mode) {
     let hop = NextHop::smtp().await;
     let link = Link::to_nowhere().await;
     let patient = "[egress]\nretry_pause = \"200ms\"\nprobe_pause_max = \"1s\"\n";
-    let system = System::build(mode, link.endpoint())
-        .configuration(patient)
-        .start()
-        .await;
+    let system = System::build(mode, link.endpoint()).configuration(patient).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     let mail = TestMail::new();
     client.begin(&mail).await;
@@ -203,8 +180,7 @@ async fn content_that_was_cut_off_is_sent_again_whole(mode: Mode) {
     client.begin(&mail).await;
     client.send_raw(&dot_stuffed(&mail.content)).await;
     let is_data = |command: &&String| command.as_str() == "DATA";
-    hop.until("DATA", |seen| seen.commands.iter().find(is_data).cloned())
-        .await;
+    hop.until("DATA", |seen| seen.commands.iter().find(is_data).cloned()).await;
     link.fail(Fault::None, Fault::None);
     client.expect("250 2.0.0 *").await;
     added_fields(&mail.content, &hop.only_mail().await.content);
@@ -215,14 +191,9 @@ async fn content_that_is_always_cut_off_is_transient(mode: Mode) {
     let hop = NextHop::smtp().await;
     let link = Link::to(hop.endpoint()).await;
     link.fail(INSIDE_THE_CONTENT, Fault::None);
-    let system = System::build(mode, link.endpoint())
-        .configuration(IMPATIENT)
-        .start()
-        .await;
+    let system = System::build(mode, link.endpoint()).configuration(IMPATIENT).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
-    client
-        .submit_expecting(&TestMail::new().padded(LARGER_THAN_SOCKET_BUFFERS), "451 4.*")
-        .await;
+    client.submit_expecting(&TestMail::new().padded(LARGER_THAN_SOCKET_BUFFERS), "451 4.*").await;
     assert!(hop.seen().mails.is_empty(), "half a mail was ended with a dot");
     assert!(link.connections() < 100, "{} attempts", link.connections());
 }

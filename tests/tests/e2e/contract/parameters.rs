@@ -22,16 +22,10 @@ async fn mail_parameters_are_carried(mode: Mode) {
     let system = System::build(mode, &hop.target()).start().await;
     let parameters = "<sender@example.org> BODY=8BITMIME RET=HDRS ENVID=QQ314159+2B AUTH=<>";
     let mail = TestMail::new().from(parameters);
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     let got = hop.only_mail().await.mail;
     for parameter in ["BODY=8BITMIME", "RET=HDRS", "ENVID=QQ314159+2B"] {
-        assert!(
-            got.split(' ').any(|word| word == parameter),
-            "{parameter} is missing: {got}"
-        );
+        assert!(got.split(' ').any(|word| word == parameter), "{parameter} is missing: {got}");
     }
 }
 
@@ -43,16 +37,8 @@ async fn rcpt_parameters_are_carried(mode: Mode) {
         "<b@example.net> NOTIFY=NEVER",
         "<c@example.net>",
     ]);
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
-    let rcpt: Vec<String> = hop
-        .mails(1)
-        .await
-        .into_iter()
-        .flat_map(|mail| mail.rcpt)
-        .collect();
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
+    let rcpt: Vec<String> = hop.mails(1).await.into_iter().flat_map(|mail| mail.rcpt).collect();
     assert_eq!(
         rcpt,
         [
@@ -66,20 +52,13 @@ async fn rcpt_parameters_are_carried(mode: Mode) {
 async fn a_next_hop_without_dsn_gets_none(mode: Mode) {
     let hop = NextHop::start(Script::new(Protocol::Smtp).keywords(&["8BITMIME"])).await;
     let system = System::build(mode, &hop.target()).start().await;
-    let mail = TestMail::new()
-        .from("<sender@example.org> RET=HDRS ENVID=x")
-        .to(&["<a@example.net> NOTIFY=FAILURE"]);
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    let mail =
+        TestMail::new().from("<sender@example.org> RET=HDRS ENVID=x").to(&["<a@example.net> NOTIFY=FAILURE"]);
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     let got = hop.only_mail().await;
     assert_eq!(
         (got.mail.as_str(), got.rcpt),
-        (
-            "MAIL FROM:<sender@example.org>",
-            vec!["RCPT TO:<a@example.net>".into()]
-        )
+        ("MAIL FROM:<sender@example.org>", vec!["RCPT TO:<a@example.net>".into()])
     );
     assert!(got.xforward.is_empty(), "{:?}", got.xforward);
 }
@@ -87,13 +66,9 @@ async fn a_next_hop_without_dsn_gets_none(mode: Mode) {
 async fn smtputf8_is_carried(mode: Mode) {
     let hop = NextHop::smtp().await;
     let system = System::build(mode, &hop.target()).start().await;
-    let mail = TestMail::new()
-        .from("<ärger@example.org> SMTPUTF8 BODY=8BITMIME")
-        .to(&["<δοκιμή@example.net>"]);
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "250 *")
-        .await;
+    let mail =
+        TestMail::new().from("<ärger@example.org> SMTPUTF8 BODY=8BITMIME").to(&["<δοκιμή@example.net>"]);
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "250 *").await;
     let got = hop.only_mail().await;
     assert!(
         got.mail.starts_with("MAIL FROM:<ärger@example.org>") && got.mail.contains(" SMTPUTF8"),
@@ -106,13 +81,8 @@ async fn smtputf8_is_carried(mode: Mode) {
 async fn smtputf8_is_refused_where_the_next_hop_lacks_it(mode: Mode) {
     let hop = NextHop::start(Script::new(Protocol::Smtp).keywords(&["PIPELINING", "8BITMIME"])).await;
     let system = System::build(mode, &hop.target()).start().await;
-    let mail = TestMail::new()
-        .from("<ärger@example.org> SMTPUTF8")
-        .to(&["<δοκιμή@example.net>"]);
-    Client::lmtp(&system.lmtp)
-        .await
-        .submit_expecting(&mail, "55* 5.6.7 *")
-        .await;
+    let mail = TestMail::new().from("<ärger@example.org> SMTPUTF8").to(&["<δοκιμή@example.net>"]);
+    Client::lmtp(&system.lmtp).await.submit_expecting(&mail, "55* 5.6.7 *").await;
     assert!(hop.seen().mails.is_empty());
 }
 
@@ -120,17 +90,9 @@ async fn xforward_is_carried(mode: Mode) {
     let hop = NextHop::smtp().await;
     let system = System::build(mode, &hop.target()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
+    client.command("XFORWARD NAME=relay.example.com ADDR=192.0.2.7 PORT=4711", "250 2.0.0 *").await;
     client
-        .command(
-            "XFORWARD NAME=relay.example.com ADDR=192.0.2.7 PORT=4711",
-            "250 2.0.0 *",
-        )
-        .await;
-    client
-        .command(
-            "XFORWARD PROTO=ESMTP HELO=relay+2Bx.example.com IDENT=4XYZ SOURCE=REMOTE",
-            "250 2.0.0 *",
-        )
+        .command("XFORWARD PROTO=ESMTP HELO=relay+2Bx.example.com IDENT=4XYZ SOURCE=REMOTE", "250 2.0.0 *")
         .await;
     client.submit_expecting(&TestMail::new(), "250 *").await;
     let got = hop.only_mail().await.xforward.join(" ");
@@ -143,10 +105,7 @@ async fn xforward_is_carried(mode: Mode) {
         "IDENT=4XYZ",
         "SOURCE=REMOTE",
     ] {
-        assert!(
-            got.split(' ').any(|word| word == attribute),
-            "{attribute} is missing: {got}"
-        );
+        assert!(got.split(' ').any(|word| word == attribute), "{attribute} is missing: {got}");
     }
 }
 
@@ -154,16 +113,11 @@ async fn xforward_is_of_one_mail_only(mode: Mode) {
     let hop = NextHop::smtp().await;
     let system = System::build(mode, &hop.target()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
-    client
-        .command("XFORWARD ADDR=192.0.2.7 IDENT=4XYZ", "250 2.0.0 *")
-        .await;
+    client.command("XFORWARD ADDR=192.0.2.7 IDENT=4XYZ", "250 2.0.0 *").await;
     client.submit_expecting(&TestMail::new(), "250 *").await;
     client.submit_expecting(&TestMail::new(), "250 *").await;
     let second = hop.mails(2).await[1].xforward.join(" ");
-    assert!(
-        !second.contains("192.0.2.7") && !second.contains("4XYZ"),
-        "{second}"
-    );
+    assert!(!second.contains("192.0.2.7") && !second.contains("4XYZ"), "{second}");
 }
 
 async fn bad_parameters_are_refused(mode: Mode) {

@@ -24,21 +24,12 @@ async fn greets_and_announces_what_it_can(mode: Mode) {
     let hello = client.command("LHLO client.example.org", "250 *").await;
     let announced: Vec<&str> = hello.lines.iter().skip(1).map(|line| &line[4..]).collect();
     for keyword in ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN"] {
-        assert!(
-            announced.contains(&keyword),
-            "{keyword} is not announced: {announced:?}"
-        );
+        assert!(announced.contains(&keyword), "{keyword} is not announced: {announced:?}");
     }
     assert!(announced.contains(&"SIZE 52428800"), "{announced:?}");
-    assert!(
-        announced.contains(&"XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"),
-        "{announced:?}"
-    );
+    assert!(announced.contains(&"XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"), "{announced:?}");
     for keyword in ["CHUNKING", "BINARYMIME", "XCLIENT"] {
-        assert!(
-            !announced.iter().any(|line| line.starts_with(keyword)),
-            "{keyword} is announced"
-        );
+        assert!(!announced.iter().any(|line| line.starts_with(keyword)), "{keyword} is announced");
     }
 }
 
@@ -51,9 +42,7 @@ async fn answers_every_command(mode: Mode) {
     client.command("HELP", "214 2.*").await;
     client.command("RSET", "250 2.0.0 *").await;
     client.command("BDAT 10 LAST", "502 5.5.1 *").await;
-    client
-        .command("GET / HTTP/1.1", "50? 5.5.*".replace('?', "*").as_str())
-        .await;
+    client.command("GET / HTTP/1.1", "50? 5.5.*".replace('?', "*").as_str()).await;
     client.command("QUIT", "221 2.0.0 *").await;
     client.expect_closed().await;
 }
@@ -104,19 +93,13 @@ async fn two_pipelined_transactions_in_one_session_do_not_mix(mode: Mode) {
     let system = System::build(mode, &hop.target()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     let first = TestMail::new().to(&["<a@example.net>", "<b@example.net>"]);
-    let second = TestMail::new()
-        .from("<other@example.org>")
-        .to(&["<c@example.net>"]);
+    let second = TestMail::new().from("<other@example.org>").to(&["<c@example.net>"]);
     assert_eq!(client.submit_pipelined(&first).await.codes(), [250, 250]);
     assert_eq!(client.submit_pipelined(&second).await.codes(), [250]);
     let mails = hop.mails(2).await;
     let recipients: Vec<usize> = mails.iter().map(|mail| mail.rcpt.len()).collect();
     assert_eq!(recipients, [2, 1]);
-    assert!(
-        mails[1].mail.starts_with("MAIL FROM:<other@example.org>"),
-        "{}",
-        mails[1].mail
-    );
+    assert!(mails[1].mail.starts_with("MAIL FROM:<other@example.org>"), "{}", mails[1].mail);
     assert!(mails[1].content.ends_with(&second.content));
 }
 

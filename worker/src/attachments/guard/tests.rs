@@ -16,9 +16,8 @@ fn over_limit(content: &[u8]) {
     let start = tokio::time::Instant::now();
     let rules = super::super::rules::Rules::new(super::super::Settings::default());
     let found = super::super::parts::inspect(content, &rules);
-    let is_over_limit = found
-        .iter()
-        .any(|found| found.category == proto::Category::Unchecked(proto::Unchecked::OverLimit));
+    let is_over_limit =
+        found.iter().any(|found| found.category == proto::Category::Unchecked(proto::Unchecked::OverLimit));
     assert!(is_over_limit, "{found:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
@@ -37,11 +36,7 @@ fn forty_thousand_nested_messages_in_every_spelling() {
         "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n",
     ] {
         let content = header.repeat(40_000);
-        assert_eq!(
-            guard(content.as_bytes()).unwrap_err(),
-            "nested messages",
-            "{header:?}"
-        );
+        assert_eq!(guard(content.as_bytes()).unwrap_err(), "nested messages", "{header:?}");
         over_limit(content.as_bytes());
     }
 }
@@ -55,10 +50,7 @@ fn nested_digests() {
     over_limit(content.as_bytes());
     // Each delimiter makes two parts.
     let digest = |parts: usize| {
-        format!(
-            "Content-Type: multipart/digest; boundary=b\r\n\r\n{}",
-            "--b\r\n\r\n\r\n".repeat(parts)
-        )
+        format!("Content-Type: multipart/digest; boundary=b\r\n\r\n{}", "--b\r\n\r\n\r\n".repeat(parts))
     };
     assert!(guard(digest(499).as_bytes()).is_ok());
     assert_eq!(made(digest(499).as_bytes()).0, 999);
@@ -100,9 +92,7 @@ fn encode(bytes: &[u8]) -> String {
     bytes
         .chunks(3)
         .map(|chunk| {
-            let bits = chunk
-                .iter()
-                .fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte));
+            let bits = chunk.iter().fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte));
             let bits = bits << (8 * (3 - chunk.len()));
             (0..4)
                 .map(|at| match at <= chunk.len() {
@@ -117,10 +107,7 @@ fn encode(bytes: &[u8]) -> String {
 #[test]
 fn a_hundred_thousand_parts() {
     for part in ["--b\r\n\r\nx\r\n", "--b\n\n", "--b", "text --b text\r\n\r\n"] {
-        let content = format!(
-            "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}",
-            part.repeat(100_000)
-        );
+        let content = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}", part.repeat(100_000));
         assert_eq!(guard(content.as_bytes()).unwrap_err(), "parts");
         over_limit(content.as_bytes());
     }
@@ -161,19 +148,13 @@ fn header_bytes_at_both_sides_of_the_limit() {
     // Without an end.
     assert_eq!(guard(&vec![b'x'; max + 100]).unwrap_err(), "header bytes");
     // In a part.
-    let part = format!(
-        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{}",
-        mail(2 * max)
-    );
+    let part = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{}", mail(2 * max));
     assert_eq!(guard(part.as_bytes()).unwrap_err(), "header bytes");
     // In a nested message.
     let nested = format!("Content-Type: message/rfc822\r\n\r\n{}", mail(2 * max));
     assert_eq!(guard(nested.as_bytes()).unwrap_err(), "header bytes");
     // In a message of a digest that does not say that it is one.
-    let digest = format!(
-        "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n{}",
-        mail(2 * max)
-    );
+    let digest = format!("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n{}", mail(2 * max));
     assert_eq!(guard(digest.as_bytes()).unwrap_err(), "header bytes");
 }
 
@@ -203,10 +184,8 @@ fn content_types_with_thousands_of_parameters() {
         let header = format!("Content-Type: text/plain; {}\r\n\r\n", parameter.repeat(100_000));
         assert!(guard(header.as_bytes()).is_err(), "{parameter}");
         over_limit(header.as_bytes());
-        let folded = format!(
-            "c ontent-type: multipart/mixed; {}\r\n\r\n",
-            format!("{parameter}\r\n ").repeat(10_000)
-        );
+        let folded =
+            format!("c ontent-type: multipart/mixed; {}\r\n\r\n", format!("{parameter}\r\n ").repeat(10_000));
         assert!(guard(folded.as_bytes()).is_err(), "{parameter}");
     }
 }
@@ -222,10 +201,7 @@ fn honest_mails_pass() {
             .into(),
         format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{forwarded}--b--\r\n"),
         format!("Subject: dashes\r\n\r\n{}", "--------\r\n".repeat(100_000)),
-        format!(
-            "Subject: words\r\n\r\n{}",
-            "a message global to all\r\n".repeat(100_000)
-        ),
+        format!("Subject: words\r\n\r\n{}", "a message global to all\r\n".repeat(100_000)),
     ] {
         let shape = guard(content.as_bytes()).unwrap();
         assert!(!shape.is_ambiguous);

@@ -100,20 +100,13 @@ fn parameters_at_both_sides_of_their_limits() {
     assert!(!declared(header(2, VALUE_BYTES_MAX).as_bytes()).is_over_limit);
     assert!(declared(header(2, VALUE_BYTES_MAX + 1).as_bytes()).is_over_limit);
     let long = format!("a/b; name={}.exe", "x".repeat(100_000));
-    assert!(
-        declared(long.as_bytes())
-            .names
-            .iter()
-            .all(|name| name.ends_with(".exe"))
-    );
+    assert!(declared(long.as_bytes()).names.iter().all(|name| name.ends_with(".exe")));
 }
 
 #[test]
 fn a_megabyte_of_mischief_takes_no_time() {
     let start = tokio::time::Instant::now();
-    for piece in [
-        "a=b ", "name=x ", "name=\"x", "(", "=?", "=?a?b?", "name*0=", "\r\n ", "\\", "%",
-    ] {
+    for piece in ["a=b ", "name=x ", "name=\"x", "(", "=?", "=?a?b?", "name*0=", "\r\n ", "\\", "%"] {
         declared(format!("a/b; name={}", piece.repeat(1024 * 1024 / piece.len())).as_bytes());
     }
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());

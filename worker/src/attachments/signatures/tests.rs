@@ -25,19 +25,13 @@ fn every_signature_of_the_table_matches_where_it_stands() {
         blob.extend_from_slice(signature);
         blob.extend_from_slice(&[0; 8]);
         let found = labels(&blob);
-        assert!(
-            expected.iter().all(|label| found.contains(label)),
-            "{signature:?} {found:?}"
-        );
+        assert!(expected.iter().all(|label| found.contains(label)), "{signature:?} {found:?}");
         let shifted = match *at {
             Offset(_) => [&[7], blob.as_slice()].concat(),
             Within(_) | TextWithin(_) => [b"x", blob.as_slice()].concat(),
             Text => [b"x", blob.as_slice()].concat(),
         };
-        assert!(
-            !expected.iter().all(|label| labels(&shifted).contains(label)),
-            "{signature:?} shifted"
-        );
+        assert!(!expected.iter().all(|label| labels(&shifted).contains(label)), "{signature:?} shifted");
     }
 }
 
@@ -72,10 +66,7 @@ fn a_polyglot_is_all_that_it_may_be_taken_for() {
 
 #[test]
 fn text_in_utf_16_is_read_too() {
-    let hta: Vec<u8> = "\u{feff}<HTA:APPLICATION>"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let hta: Vec<u8> = "\u{feff}<HTA:APPLICATION>".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(labels(&hta), ["hta"]);
 }
 

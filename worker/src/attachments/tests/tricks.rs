@@ -104,10 +104,7 @@ fn hidden_names_are_banned() {
 #[test]
 fn a_long_name_keeps_its_end() {
     let name = format!("{}.exe", "x".repeat(64 * 1024));
-    banned(&mail(
-        &format!("Content-Disposition: attachment; filename={name}"),
-        "x",
-    ));
+    banned(&mail(&format!("Content-Disposition: attachment; filename={name}"), "x"));
 }
 
 #[test]
@@ -115,48 +112,24 @@ fn hidden_contents_are_banned() {
     let program = "TVqQAAMAAAAEAAAA//8AALgAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAgAAAAA==";
     let quoted = "=4D=5A=90=00=03=00=00=00=04";
     for (headers, body) in [
-        (
-            "Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64",
-            program,
-        ),
-        (
-            "Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64",
-            program,
-        ),
+        ("Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64", program),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64", program),
         ("Content-Transfer-Encoding: (x) base64", program),
         ("Content-Transfer-Encoding: \"base64\"", program),
-        (
-            "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit",
-            program,
-        ),
-        (
-            "Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64",
-            program,
-        ),
+        ("Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit", program),
+        ("Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", program),
         ("Content-Transfer-Encoding: x-unknown", program),
         ("Content-Transfer-Encoding: x-unknown", quoted),
         ("Content-Transfer-Encoding: quoted-printable", quoted),
         ("Content-Transfer-Encoding: base64", "T V!q=Q\r\nAAMAAAAEAAAA"),
-        (
-            "Content-Type: image/png\r\nContent-Transfer-Encoding: base64",
-            "f0VMRgIBAQA=",
-        ),
-        (
-            "Content-Type: image/png\r\nContent-Transfer-Encoding: base64",
-            "TAAAAAEUAgA=",
-        ),
-        (
-            "Content-Type: text/html",
-            "<html><head><HTA:Application id=x></head></html>",
-        ),
+        ("Content-Type: image/png\r\nContent-Transfer-Encoding: base64", "f0VMRgIBAQA="),
+        ("Content-Type: image/png\r\nContent-Transfer-Encoding: base64", "TAAAAAEUAgA="),
+        ("Content-Type: text/html", "<html><head><HTA:Application id=x></head></html>"),
         (
             "Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable",
             "<html><=48TA:APPLICATION>",
         ),
-        (
-            "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary",
-            "\x7fELF\x02",
-        ),
+        ("Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary", "\x7fELF\x02"),
     ] {
         banned(&mail(headers, body));
     }
@@ -184,11 +157,7 @@ fn nested_messages_that_are_encoded_are_decoded() {
     // A mail with an attachment evil.exe, and another part behind it.
     let base64 = "Q29udGVudC1EaXNwb3NpdGlvbjogYXR0YWNobWVudDsgZmlsZW5hbWU9ZXZpbC5leGUNCg0KeA0K";
     let quoted = "Content-Disposition: attachment; file=\r\nname=3Devil=2Eexe\r\n\r\nx";
-    for (encoding, body) in [
-        ("base64", base64),
-        ("quoted-printable", quoted),
-        ("x-what", base64),
-    ] {
+    for (encoding, body) in [("base64", base64), ("quoted-printable", quoted), ("x-what", base64)] {
         for kind in ["message/rfc822", "message/global", "MESSAGE/RFC822; name=x.eml"] {
             let headers = format!("Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}");
             banned(&mail(&headers, body));

@@ -56,10 +56,7 @@ impl Fake {
     pub(super) async fn tcp(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let endpoint = Endpoint::Tcp {
-            host: "127.0.0.1".into(),
-            port,
-        };
+        let endpoint = Endpoint::Tcp { host: "127.0.0.1".into(), port };
         let (state, mut tasks) = (State::new(script), JoinSet::new());
         let shared = Arc::clone(&state);
         tasks.spawn(async move {
@@ -68,11 +65,7 @@ impl Fake {
                 sessions.spawn(session(socket, Arc::clone(&shared)));
             }
         });
-        Self {
-            endpoint,
-            state,
-            _tasks: tasks,
-        }
+        Self { endpoint, state, _tasks: tasks }
     }
 
     pub(super) fn unix(path: &std::path::Path, script: impl IntoIterator<Item = Act>) -> Self {
@@ -85,11 +78,7 @@ impl Fake {
                 sessions.spawn(session(socket, Arc::clone(&shared)));
             }
         });
-        Self {
-            endpoint: Endpoint::Unix(path.into()),
-            state,
-            _tasks: tasks,
-        }
+        Self { endpoint: Endpoint::Unix(path.into()), state, _tasks: tasks }
     }
 
     pub(super) fn connections(&self) -> usize {
