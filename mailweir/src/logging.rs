@@ -22,18 +22,14 @@ pub(crate) fn install(settings: Log) {
     let others = level.min(LevelFilter::WARN);
     let filter = OURS
         .iter()
-        .fold(Targets::new().with_default(others), |filter, name| {
-            filter.with_target(*name, level)
-        });
+        .fold(Targets::new().with_default(others), |filter, name| filter.with_target(*name, level));
     let registry = tracing_subscriber::registry();
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let installed = match settings.format {
-        LogFormat::Text => registry
-            .with(lines.with_ansi(io::stderr().is_terminal()).with_filter(filter))
-            .try_init(),
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_filter(filter))
-            .try_init(),
+        LogFormat::Text => {
+            registry.with(lines.with_ansi(io::stderr().is_terminal()).with_filter(filter)).try_init()
+        }
+        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init(),
     };
     if let Err(error) = installed {
         tracing::debug!(%error, "log is installed already");

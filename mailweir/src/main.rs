@@ -78,9 +78,10 @@ fn log_of(command: Command, config: &Config) -> Log {
     let log = config.sections.log;
     let level = match command {
         _ if config.is_set("log.level") => log.level,
-        Command::Demo | Command::Load | Command::Sink => Level::WARN,
-        // That there is no connection at first is no news there.
-        Command::TopologyShow | Command::TopologyApply => Level::ERROR,
+        Command::Load | Command::Sink => Level::WARN,
+        // What is no news there: the demonstration tells itself that there is no clamd, and at first there is no
+        // connection to NATS.
+        Command::Demo | Command::TopologyShow | Command::TopologyApply => Level::ERROR,
         _ => log.level,
     };
     Log { level, ..log }
@@ -92,9 +93,7 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
     let environment: Environment = variables
         .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
         .collect();
-    let path = invocation
-        .file
-        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
+    let path = invocation.file.or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
     let file = match path {
         Some(path) => match std::fs::read_to_string(&path) {
             Ok(text) => Some((path, text)),
@@ -102,11 +101,7 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
         },
         None => None,
     };
-    let sources = Sources {
-        file,
-        environment,
-        flags: invocation.flags,
-    };
+    let sources = Sources { file, environment, flags: invocation.flags };
     let config = Config::load(sources)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     Ok(config.on_host(&host()))
@@ -123,10 +118,7 @@ fn host() -> Host {
         let total = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
         total.parse::<u64>().ok()
     });
-    Host {
-        name,
-        memory_bytes: kib.map_or(u64::MAX, |kib| kib * 1_024),
-    }
+    Host { name, memory_bytes: kib.map_or(u64::MAX, |kib| kib * 1_024) }
 }
 
 fn run(command: Command, config: Config) -> Result<ExitCode> {
@@ -139,11 +131,7 @@ fn run(command: Command, config: Config) -> Result<ExitCode> {
     let code = runtime.block_on(async {
         let shutdown = Shutdown::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(
-            Signals::register()
-                .context("registering signals")?
-                .pass_on(shutdown.clone()),
-        );
+        tasks.spawn(Signals::register().context("registering signals")?.pass_on(shutdown.clone()));
         Box::pin(dispatch(command, config, inherited, shutdown)).await
     });
     // A second signal must not wait for whatever still blocks.

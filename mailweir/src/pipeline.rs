@@ -24,9 +24,7 @@ pub(crate) struct Direct {
 
 impl Pipeline for Direct {
     async fn submit(&self, mail: Mail, deadline: Deadline, early: Arc<dyn Early>) -> Outcomes {
-        let scan_by = self
-            .budget
-            .deadline(deadline, tokio::time::Instant::now().into_std());
+        let scan_by = self.budget.deadline(deadline, tokio::time::Instant::now().into_std());
         let verdict = {
             let entered = self.lanes.enter(mail.class());
             let Ok(Some(_slot)) = tokio::time::timeout_at(scan_by.at().into(), entered).await else {
@@ -35,9 +33,7 @@ impl Pipeline for Direct {
             };
             self.scanner.scan(&mail, scan_by).await
         };
-        self.relay
-            .deliver(&mail, &verdict, &GrantAlways, &*early, deadline)
-            .await
+        self.relay.deliver(&mail, &verdict, &GrantAlways, &*early, deadline).await
     }
 }
 
@@ -60,10 +56,7 @@ pub(crate) struct ScanBudget {
 impl ScanBudget {
     /// As the settings say.
     pub(crate) fn new(settings: &Worker) -> Self {
-        Self {
-            timeout: settings.scan_timeout,
-            reserve: settings.relay_reserve,
-        }
+        Self { timeout: settings.scan_timeout, reserve: settings.relay_reserve }
     }
 
     /// The scan's own deadline: the delivery keeps its reserve, but never more than a quarter of what is left, or a
@@ -108,13 +101,8 @@ mod tests {
 
     fn budget(deadline_s: u64) -> Duration {
         let now = tokio::time::Instant::now().into_std();
-        let budget = ScanBudget {
-            timeout: Duration::from_secs(180),
-            reserve: Duration::from_secs(60),
-        };
-        budget
-            .deadline(Deadline::after(now, Duration::from_secs(deadline_s)), now)
-            .remaining(now)
+        let budget = ScanBudget { timeout: Duration::from_secs(180), reserve: Duration::from_secs(60) };
+        budget.deadline(Deadline::after(now, Duration::from_secs(deadline_s)), now).remaining(now)
     }
 
     #[test]
@@ -128,11 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn large_mails_do_not_hold_up_small_ones() {
-        let lanes = Lanes::new(bus::Slots {
-            small: 1,
-            medium: 0,
-            large: 1,
-        });
+        let lanes = Lanes::new(bus::Slots { small: 1, medium: 0, large: 1 });
         let _large = lanes.enter(Class::Large).await.unwrap();
         let _small = lanes.enter(Class::Small).await.unwrap();
         let _medium = lanes.enter(Class::Medium).await.unwrap();

@@ -45,11 +45,7 @@ mod tests {
     fn the_file_says_what_was_bound_and_leaves_nothing_beside_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ports.json");
-        let ports = Ports {
-            pid: 7,
-            lmtp: vec!["127.0.0.1:4711".into(), "unix:/run/x".into()],
-            admin: None,
-        };
+        let ports = Ports { pid: 7, lmtp: vec!["127.0.0.1:4711".into(), "unix:/run/x".into()], admin: None };
         ports.write(&path).unwrap();
         ports.write(&path).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

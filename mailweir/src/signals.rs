@@ -30,10 +30,7 @@ impl Signals {
     /// # Errors
     /// When the kernel refuses.
     pub(crate) fn register() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Passes signals on until the second has come.

@@ -87,10 +87,7 @@ mod tests {
         let endpoint = Endpoint::Unix(directory.path().join("s"));
         let first = Bound::bind(&endpoint).await.unwrap();
         assert_eq!(first.local().unwrap(), endpoint.to_string());
-        assert_eq!(
-            Bound::bind(&endpoint).await.unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(Bound::bind(&endpoint).await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(first);
         assert!(Bound::bind(&endpoint).await.is_ok());
     }

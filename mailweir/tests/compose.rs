@@ -36,21 +36,15 @@ fn block(head: &str) -> Vec<&'static str> {
 }
 
 fn list(lines: &[&str], key: &str) -> Vec<String> {
-    let line = lines
-        .iter()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+    let line = lines.iter().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
     serde_json::from_str(line.unwrap_or_else(|| panic!("no {key}"))).unwrap()
 }
 
 fn environment(lines: &[&str]) -> BTreeMap<String, String> {
     let variables = lines.iter().filter_map(|line| {
-        let (name, value) = line
-            .split_once(": ")
-            .filter(|(name, _)| name.starts_with("MAILWEIR_"))?;
+        let (name, value) = line.split_once(": ").filter(|(name, _)| name.starts_with("MAILWEIR_"))?;
         let value: String = serde_json::from_str(value).unwrap();
-        let default = value
-            .strip_prefix("${")
-            .and_then(|rest| rest.strip_suffix('}')?.split_once(":-"));
+        let default = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')?.split_once(":-"));
         let value = default.map_or(value.clone(), |(_, default)| default.to_owned());
         Some((name.to_owned(), value))
     });
@@ -67,9 +61,7 @@ async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(DEADLINE, asking)
-        .await
-        .unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"))
+    timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"))
 }
 
 fn start(program: &str, arguments: &[String], environment: &BTreeMap<String, String>) -> Child {
@@ -85,10 +77,8 @@ fn start(program: &str, arguments: &[String], environment: &BTreeMap<String, Str
 }
 
 async fn file(path: PathBuf) -> Value {
-    eventually(&path.display().to_string(), async || {
-        serde_json::from_slice(&std::fs::read(&path).ok()?).ok()
-    })
-    .await
+    eventually(&path.display().to_string(), async || serde_json::from_slice(&std::fs::read(&path).ok()?).ok())
+        .await
 }
 
 async fn nats(directory: &Path) -> (Child, String) {
@@ -98,36 +88,17 @@ async fn nats(directory: &Path) -> (Child, String) {
         .replace("http: 8222", "http: -1")
         .replace("store_dir: /data", &format!("store_dir: {}", path("data")));
     std::fs::write(path("nats.conf"), configuration).unwrap();
-    let arguments = [
-        "-c".to_owned(),
-        path("nats.conf"),
-        "--ports_file_dir".to_owned(),
-        path("."),
-    ];
+    let arguments = ["-c".to_owned(), path("nats.conf"), "--ports_file_dir".to_owned(), path(".")];
     let debian = "/usr/sbin/nats-server";
-    let program = if Path::new(debian).exists() {
-        debian
-    } else {
-        "nats-server"
-    };
+    let program = if Path::new(debian).exists() { debian } else { "nats-server" };
     let server = start(program, &arguments, &BTreeMap::new());
     let ports = file(directory.join(format!("nats-server_{}.ports", server.id().unwrap()))).await;
-    let port = ports["nats"][0]
-        .as_str()
-        .unwrap()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .to_owned();
+    let port = ports["nats"][0].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     (server, format!("nats://127.0.0.1:{port}"))
 }
 
 async fn mailweir(arguments: &[&str]) -> Output {
-    let output = Command::new(BINARY)
-        .args(arguments)
-        .env_clear()
-        .kill_on_drop(true)
-        .output();
+    let output = Command::new(BINARY).args(arguments).env_clear().kill_on_drop(true).output();
     timeout(DEADLINE, output).await.expect("mailweir ends").unwrap()
 }
 
@@ -137,13 +108,7 @@ async fn is_healthy(admin: &str) -> bool {
     let port = admin.rsplit(':').next().unwrap();
     let script = check[3].replace("20026", port);
     assert_eq!(check[..3], ["CMD", "bash", "-c"]);
-    Command::new(&check[1])
-        .args([&check[2], &script])
-        .output()
-        .await
-        .unwrap()
-        .status
-        .success()
+    Command::new(&check[1]).args([&check[2], &script]).output().await.unwrap().status.success()
 }
 
 #[tokio::test]
@@ -151,13 +116,8 @@ async fn our_services_run_as_compose_starts_them() {
     let directory = TempDir::new().unwrap();
     let (_nats, url) = nats(directory.path()).await;
     let sink_ports = directory.path().join("sink.json");
-    let arguments = [
-        "sink",
-        "--any-port",
-        "--ports-file",
-        &sink_ports.display().to_string(),
-    ]
-    .map(str::to_owned);
+    let arguments =
+        ["sink", "--any-port", "--ports-file", &sink_ports.display().to_string()].map(str::to_owned);
     let _sink = start(BINARY, &arguments, &BTreeMap::new());
     let sink = file(sink_ports).await["lmtp"][0].as_str().unwrap().to_owned();
 
@@ -183,25 +143,12 @@ async fn our_services_run_as_compose_starts_them() {
         running.push(start(BINARY, &list(&service, "command"), &variables));
         let ports = file(ports).await;
         let admin = ports["admin"].as_str().unwrap();
-        eventually(&format!("{name} is healthy"), async || {
-            is_healthy(admin).await.then_some(())
-        })
-        .await;
+        eventually(&format!("{name} is healthy"), async || is_healthy(admin).await.then_some(())).await;
         lmtp.push_str(ports["lmtp"][0].as_str().unwrap_or_default());
     }
 
     // There is no clamd here, so the mail comes back as one that could not be scanned: through all three roles.
-    let sent = mailweir(&[
-        "load",
-        "--to",
-        &lmtp,
-        "--mails",
-        "1",
-        "--connections",
-        "1",
-        "--json",
-    ])
-    .await;
+    let sent = mailweir(&["load", "--to", &lmtp, "--mails", "1", "--connections", "1", "--json"]).await;
     let report: Value = serde_json::from_slice(&sent.stdout).unwrap();
     assert_eq!(report["replies"], serde_json::json!({ "451": 1 }), "{report}");
     let reply = report["samples"]["451"].as_str().unwrap();
@@ -220,16 +167,9 @@ fn every_service_is_checked_restarted_and_published_on_loopback_only() {
             assert!(lines.contains(&key), "{name} has no {key}");
         }
         // A fixed name would keep `--scale` from working.
-        assert!(
-            !lines.iter().any(|line| line.starts_with("container_name")),
-            "{name}"
-        );
+        assert!(!lines.iter().any(|line| line.starts_with("container_name")), "{name}");
     }
-    let ports = COMPOSE
-        .lines()
-        .skip_while(|line| line.trim() != "ports:")
-        .skip(1)
-        .map(str::trim);
+    let ports = COMPOSE.lines().skip_while(|line| line.trim() != "ports:").skip(1).map(str::trim);
     let published: Vec<_> = ports.take_while(|line| line.starts_with("- ")).collect();
     assert_eq!(published, ["- \"127.0.0.1:20024:20024\""]);
     assert_eq!(COMPOSE.matches("ports:").count(), 1);

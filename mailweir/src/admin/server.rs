@@ -46,12 +46,7 @@ impl AdminServer {
         readiness: Readiness,
     ) -> io::Result<Self> {
         let socket = Bound::bind(endpoint).await?;
-        Ok(Self {
-            socket,
-            settings,
-            registry,
-            readiness,
-        })
+        Ok(Self { socket, settings, registry, readiness })
     }
 
     /// Where it listens.
@@ -66,10 +61,7 @@ impl AdminServer {
     pub(crate) async fn serve(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.settings.connections_max));
-        let shared = Arc::new(Shared {
-            registry: self.registry,
-            readiness: self.readiness,
-        });
+        let shared = Arc::new(Shared { registry: self.registry, readiness: self.readiness });
         loop {
             let Ok(place) = places.clone().acquire_owned().await else {
                 break;

@@ -20,25 +20,15 @@ struct Admin {
 }
 
 async fn start() -> Admin {
-    let settings = Config::of_flags(&[("admin.request_timeout", "1 s")])
-        .unwrap()
-        .sections
-        .admin;
+    let settings = Config::of_flags(&[("admin.request_timeout", "1 s")]).unwrap().sections.admin;
     let mut registry = Registry::default();
     registry.register("mailweir_test_things", "Things", Counter::<u64>::default());
     let readiness = Readiness::new();
     let endpoint = "127.0.0.1:0".parse().unwrap();
-    let server = AdminServer::bind(&endpoint, settings, Arc::new(registry), readiness.clone())
-        .await
-        .unwrap();
+    let server = AdminServer::bind(&endpoint, settings, Arc::new(registry), readiness.clone()).await.unwrap();
     let (address, stop, mut tasks) = (server.local().unwrap(), CancellationToken::new(), JoinSet::new());
     tasks.spawn(server.serve(stop.clone()));
-    Admin {
-        address,
-        readiness,
-        stop,
-        tasks,
-    }
+    Admin { address, readiness, stop, tasks }
 }
 
 impl Admin {
@@ -65,10 +55,7 @@ async fn readiness_follows_the_state_and_draining_is_for_good() {
     ] {
         admin.readiness.set(state);
         assert!(admin.asked("GET /readyz").await.starts_with(status), "{state}");
-        assert!(
-            admin.asked("GET /livez").await.starts_with("HTTP/1.1 200"),
-            "{state}"
-        );
+        assert!(admin.asked("GET /livez").await.starts_with("HTTP/1.1 200"), "{state}");
     }
 }
 

@@ -90,9 +90,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
 fn command_line() -> clap::Command {
     let leaf = |name: &'static str, about: &'static str, command: Command| {
         flags::of(command).into_iter().fold(
-            clap::Command::new(name)
-                .about(about)
-                .args([config_argument(), set_argument()]),
+            clap::Command::new(name).about(about).args([config_argument(), set_argument()]),
             |built, flag| built.arg(argument(&flag)),
         )
     };

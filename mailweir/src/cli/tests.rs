@@ -37,20 +37,10 @@ fn the_command_line_is_consistent() {
 
 #[test]
 fn every_flag_sets_a_key_that_exists() {
-    let known: Vec<_> = Config::of_flags(&[])
-        .unwrap()
-        .keys
-        .into_iter()
-        .map(|key| key.name)
-        .collect();
+    let known: Vec<_> = Config::of_flags(&[]).unwrap().keys.into_iter().map(|key| key.name).collect();
     for command in ALL {
         for flag in flags::of(command) {
-            assert!(
-                known.iter().any(|key| key == flag.key),
-                "--{} sets {}",
-                flag.name,
-                flag.key
-            );
+            assert!(known.iter().any(|key| key == flag.key), "--{} sets {}", flag.name, flag.key);
         }
     }
 }
@@ -62,22 +52,10 @@ fn the_commands_of_the_manual_are_taken() {
             "standalone --listen 127.0.0.1:20024 --next-hop 127.0.0.1:20025 --clamd 127.0.0.1:3310",
             Command::Standalone,
         ),
-        (
-            "ingress --nats nats://127.0.0.1:4222 --listen 127.0.0.1:20024",
-            Command::Ingress,
-        ),
-        (
-            "worker --nats nats://127.0.0.1:4222 --clamd 127.0.0.1:3310",
-            Command::Worker,
-        ),
-        (
-            "egress --nats nats://127.0.0.1:4222 --next-hop 127.0.0.1:20025",
-            Command::Egress,
-        ),
-        (
-            "load --to 127.0.0.1:20024 --connections 50 --mails 10000 --size 60k --json",
-            Command::Load,
-        ),
+        ("ingress --nats nats://127.0.0.1:4222 --listen 127.0.0.1:20024", Command::Ingress),
+        ("worker --nats nats://127.0.0.1:4222 --clamd 127.0.0.1:3310", Command::Worker),
+        ("egress --nats nats://127.0.0.1:4222 --next-hop 127.0.0.1:20025", Command::Egress),
+        ("load --to 127.0.0.1:20024 --connections 50 --mails 10000 --size 60k --json", Command::Load),
         ("sink --listen 127.0.0.1:20025 --store DIR", Command::Sink),
         ("topology show", Command::TopologyShow),
         ("topology apply", Command::TopologyApply),
@@ -94,16 +72,10 @@ fn flags_become_keys() {
     let invocation = parsed(
         "ingress --listen a:1 --listen unix:/b --set bus.replicas=3 --config x --create-streams=false",
     );
-    let flags: Vec<_> = invocation
-        .flags
-        .iter()
-        .map(|flag| (flag.key.as_str(), flag.values.join("|")))
-        .collect();
-    let expected = [
-        ("ingress.listen", "a:1|unix:/b"),
-        ("bus.create_streams", "false"),
-        ("bus.replicas", "3"),
-    ];
+    let flags: Vec<_> =
+        invocation.flags.iter().map(|flag| (flag.key.as_str(), flag.values.join("|"))).collect();
+    let expected =
+        [("ingress.listen", "a:1|unix:/b"), ("bus.create_streams", "false"), ("bus.replicas", "3")];
     assert_eq!(flags, expected.map(|(key, value)| (key, value.to_owned())));
     assert_eq!(invocation.file.as_deref(), Some("x".as_ref()));
 }
@@ -111,10 +83,7 @@ fn flags_become_keys() {
 #[test]
 fn a_switch_alone_is_true_and_the_last_value_counts() {
     let flags = parsed("load --json --mails 1 --mails 2").flags;
-    assert_eq!(
-        flags.iter().map(|flag| flag.values.join(" ")).collect::<Vec<_>>(),
-        ["2", "true"]
-    );
+    assert_eq!(flags.iter().map(|flag| flag.values.join(" ")).collect::<Vec<_>>(), ["2", "true"]);
     assert!(flags.iter().all(|flag| !flag.repeats));
 }
 

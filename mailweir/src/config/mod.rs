@@ -39,10 +39,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     fn at(origin: Origin, message: impl Into<String>) -> Self {
-        Self {
-            origin: Some(origin),
-            message: message.into(),
-        }
+        Self { origin: Some(origin), message: message.into() }
     }
 
     /// File lines first, in order, then the rest.
@@ -122,10 +119,7 @@ impl Config {
             values: vec![value.to_owned()],
             repeats: false,
         };
-        Self::load(Sources {
-            flags: flags.iter().map(flag).collect(),
-            ..Sources::default()
-        })
+        Self::load(Sources { flags: flags.iter().map(flag).collect(), ..Sources::default() })
     }
 
     /// The same, with the machine's name and a share of its memory where nobody said otherwise.
@@ -137,10 +131,7 @@ impl Config {
         if !self.is_set("ingress.in_flight_bytes_max") {
             let bytes = ::ingress::Settings::in_flight_bytes_for(host.memory_bytes);
             self.sections.ingress.server.in_flight_bytes_max = bytes;
-            self.show(
-                "ingress.in_flight_bytes_max",
-                words::quoted(&units::show_size(bytes)),
-            );
+            self.show("ingress.in_flight_bytes_max", words::quoted(&units::show_size(bytes)));
         }
         self
     }
@@ -153,9 +144,7 @@ impl Config {
 
     /// Whether somebody set `key`.
     pub(crate) fn is_set(&self, key: &str) -> bool {
-        self.keys
-            .iter()
-            .any(|known| known.name == key && known.origin.is_some())
+        self.keys.iter().any(|known| known.name == key && known.origin.is_some())
     }
 
     /// The effective configuration as a file, with who set what.
@@ -169,11 +158,7 @@ impl Config {
                 out.push_str(&format!("{gap}[{of}]\n"));
                 table = of;
             }
-            let origin = key
-                .origin
-                .as_ref()
-                .map(|origin| format!("  # {origin}"))
-                .unwrap_or_default();
+            let origin = key.origin.as_ref().map(|origin| format!("  # {origin}")).unwrap_or_default();
             out.push_str(&format!("{name} = {}{origin}\n", key.value));
         }
         out
@@ -186,9 +171,7 @@ fn suggest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, _)| *likeness > 0.8);
-    nearest
-        .map(|(_, name)| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
+    nearest.map(|(_, name)| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -90,20 +90,12 @@ pub(crate) struct Raw {
 impl Raw {
     /// Takes environment and flags.
     pub(crate) fn new(environment: &Environment, flags: Vec<FlagValue>) -> Self {
-        let ours = environment
-            .iter()
-            .filter(|(name, _)| name.starts_with(PREFIX) && *name != FILE_VARIABLE);
+        let ours = environment.iter().filter(|(name, _)| name.starts_with(PREFIX) && *name != FILE_VARIABLE);
         let mut raw = Self {
             variables: ours.map(|(name, text)| (name.clone(), text.clone())).collect(),
             ..Self::default()
         };
-        for FlagValue {
-            flag,
-            key,
-            values,
-            repeats,
-        } in flags
-        {
+        for FlagValue { flag, key, values, repeats } in flags {
             let text = match values.as_slice() {
                 _ if repeats => Text::Many(values),
                 [.., last] => Text::Either(last.clone()),
@@ -118,10 +110,7 @@ impl Raw {
     /// Takes the text of a file; its syntax errors go to `problems`, and what could be read is kept.
     pub(crate) fn take_file(&mut self, path: &Path, text: &str, problems: &mut Vec<Problem>) {
         let path: Arc<Path> = PathBuf::from(path).into();
-        let place = |span: Range<usize>| Origin::File {
-            path: path.clone(),
-            line: line_of(text, span.start),
-        };
+        let place = |span: Range<usize>| Origin::File { path: path.clone(), line: line_of(text, span.start) };
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let origin = place(error.span().unwrap_or(0..0));

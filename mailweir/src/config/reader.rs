@@ -19,11 +19,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// With what went wrong before.
     pub(crate) fn new(raw: Raw, problems: Vec<Problem>) -> Self {
-        Self {
-            raw,
-            keys: Vec::new(),
-            problems,
-        }
+        Self { raw, keys: Vec::new(), problems }
     }
 
     /// The keys of one table.
@@ -53,9 +49,8 @@ impl Reader {
             names.iter().any(|name| name.starts_with(&prefix))
         };
         let given = self.raw.file.iter().chain(&self.raw.flags);
-        let keys = given
-            .map(|(key, given)| (key, &given.origin))
-            .filter(|(key, _)| !names.contains(&key.as_str()));
+        let keys =
+            given.map(|(key, given)| (key, &given.origin)).filter(|(key, _)| !names.contains(&key.as_str()));
         let tables = self.raw.empty_tables.iter().filter(|(table, _)| !is_table(table));
         for (key, origin) in keys.chain(tables) {
             let message = format!("unknown key `{key}`{}", suggest(key, names.iter().copied()));
@@ -64,8 +59,7 @@ impl Reader {
         for name in self.raw.variables.keys().filter(|name| !variables.contains(name)) {
             let suggestion = suggest(name, variables.iter().map(String::as_str));
             let message = format!("unknown variable{suggestion}");
-            self.problems
-                .push(Problem::at(Origin::Variable(name.clone()), message));
+            self.problems.push(Problem::at(Origin::Variable(name.clone()), message));
         }
     }
 
@@ -114,9 +108,7 @@ impl Section<'_> {
             Text::One(text) | Text::Either(text) if text.is_empty() => Ok(None),
             text => one(text).map(Some),
         };
-        self.read(key, default, parse, |value| {
-            value.as_ref().map_or_else(|| "\"\"".into(), T::to_toml)
-        })
+        self.read(key, default, parse, |value| value.as_ref().map_or_else(|| "\"\"".into(), T::to_toml))
     }
 
     /// A list; a variable separates its values by commas.
@@ -125,10 +117,7 @@ impl Section<'_> {
             Text::Many(items) => items.iter().map(|item| explained(item)).collect(),
             Text::Either(items) if items.is_empty() => Ok(Vec::new()),
             Text::Either(items) => items.split(',').map(|item| explained(item.trim())).collect(),
-            Text::One(item) => Err(format!(
-                "expected a list, such as [{}]",
-                super::words::quoted(item)
-            )),
+            Text::One(item) => Err(format!("expected a list, such as [{}]", super::words::quoted(item))),
         };
         let show = |values: &Vec<T>| {
             let values: Vec<_> = values.iter().map(T::to_toml).collect();
@@ -166,11 +155,7 @@ impl Section<'_> {
                 default
             }
         };
-        self.reader.keys.push(Key {
-            value: show(&value),
-            name,
-            origin,
-        });
+        self.reader.keys.push(Key { value: show(&value), name, origin });
         value
     }
 }

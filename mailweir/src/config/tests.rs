@@ -37,17 +37,10 @@ fn wrong(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<
 #[test]
 fn later_layers_win() {
     let file = "[ingress]\nidle = '10 s'\nhops_max = 1\nerrors_max = 1\n";
-    let variables = [
-        ("MAILWEIR_INGRESS_IDLE", "20 s"),
-        ("MAILWEIR_INGRESS_HOPS_MAX", "2"),
-        ("PATH", "/bin"),
-    ];
+    let variables = [("MAILWEIR_INGRESS_IDLE", "20 s"), ("MAILWEIR_INGRESS_HOPS_MAX", "2"), ("PATH", "/bin")];
     let config = Config::load(sources(file, &variables, &[("ingress.idle", "30 s")])).unwrap();
     let server = &config.sections.ingress.server;
-    assert_eq!(
-        (server.idle, server.hops_max, server.errors_max),
-        (Duration::from_secs(30), 2, 1)
-    );
+    assert_eq!((server.idle, server.hops_max, server.errors_max), (Duration::from_secs(30), 2, 1));
     assert!(config.is_set("ingress.idle") && !config.is_set("ingress.commands_max"));
 }
 
@@ -55,34 +48,18 @@ fn later_layers_win() {
 fn a_list_is_a_list_in_a_file_and_commas_in_a_variable() {
     let file = of_file("[ingress]\nlisten = ['a:1', 'unix:/b']\n");
     let variable = Config::load(sources("", &[("MAILWEIR_INGRESS_LISTEN", "a:1, unix:/b")], &[])).unwrap();
-    let listen = |config: &Config| {
-        config
-            .sections
-            .ingress
-            .listen
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-    };
+    let listen =
+        |config: &Config| config.sections.ingress.listen.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(listen(&file), ["a:1", "unix:/b"]);
     assert_eq!(listen(&variable), listen(&file));
     let single = wrong("[ingress]\nlisten = 'a:1'\n", &[], &[]);
-    assert_eq!(
-        single,
-        ["m.toml:2: `ingress.listen`: expected a list, such as [\"a:1\"]"]
-    );
+    assert_eq!(single, ["m.toml:2: `ingress.listen`: expected a list, such as [\"a:1\"]"]);
 }
 
 #[test]
 fn next_hops_are_spoken_to_by_smtp_unless_it_says_lmtp() {
     let config = of_file("[egress]\nnext_hop = ['a:1', 'lmtp:b:2', 'smtp:unix:/c', 'lmtp:unix:/d']\n");
-    let targets: Vec<_> = config
-        .sections
-        .relay
-        .targets
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let targets: Vec<_> = config.sections.relay.targets.iter().map(ToString::to_string).collect();
     assert_eq!(targets, ["smtp:[a]:1", "lmtp:[b]:2", "smtp:/c", "lmtp:/d"]);
 }
 
@@ -110,39 +87,19 @@ virus = 'eat'
         "--egress.slots: `egress.slots` must be 1 to 4096",
         "MAILWEIR_BUS_REPLICA: unknown variable; did you mean `MAILWEIR_BUS_REPLICAS`?",
     ];
-    for line in expected
-        .iter()
-        .filter(|line| !line.contains("reply_grace") && !line.contains("`nod`"))
-    {
-        assert!(
-            wrong.iter().any(|told| told == line),
-            "missing: {line}\ntold: {wrong:#?}"
-        );
+    for line in expected.iter().filter(|line| !line.contains("reply_grace") && !line.contains("`nod`")) {
+        assert!(wrong.iter().any(|told| told == line), "missing: {line}\ntold: {wrong:#?}");
     }
-    assert!(
-        wrong
-            .iter()
-            .any(|line| line.starts_with("m.toml:6: unknown key `nod`")),
-        "{wrong:#?}"
-    );
-    let lines: Vec<_> = wrong
-        .iter()
-        .filter_map(|line| line.strip_prefix("m.toml:")?.get(..1))
-        .collect();
+    assert!(wrong.iter().any(|line| line.starts_with("m.toml:6: unknown key `nod`")), "{wrong:#?}");
+    let lines: Vec<_> = wrong.iter().filter_map(|line| line.strip_prefix("m.toml:")?.get(..1)).collect();
     assert!(lines.is_sorted(), "{wrong:#?}");
 }
 
 #[test]
 fn broken_syntax_is_told_with_its_line_beside_other_mistakes() {
     let wrong = wrong("[ingress]\nidle = \n[policy]\nvirus = 'eat'\n", &[], &[]);
-    assert!(
-        wrong.iter().any(|line| line.starts_with("m.toml:2: ")),
-        "{wrong:#?}"
-    );
-    assert!(
-        wrong.iter().any(|line| line.contains("policy.virus")),
-        "{wrong:#?}"
-    );
+    assert!(wrong.iter().any(|line| line.starts_with("m.toml:2: ")), "{wrong:#?}");
+    assert!(wrong.iter().any(|line| line.contains("policy.virus")), "{wrong:#?}");
 }
 
 #[test]
@@ -204,10 +161,7 @@ fn what_is_shown_is_a_file_that_says_the_same() {
 #[test]
 fn the_hostname_goes_to_every_role() {
     let host = host(1 << 40);
-    let named = Config::of_flags(&[("node.hostname", "mx")])
-        .unwrap()
-        .on_host(&host)
-        .sections;
+    let named = Config::of_flags(&[("node.hostname", "mx")]).unwrap().on_host(&host).sections;
     let unnamed = Config::of_flags(&[]).unwrap().on_host(&host).sections;
     for (sections, name) in [(named, "mx"), (unnamed, "machine")] {
         assert_eq!(sections.ingress.server.hostname, name);
@@ -228,18 +182,11 @@ fn a_small_machine_holds_less_in_flight_unless_it_was_told_to() {
 }
 
 fn host(memory_bytes: u64) -> Host {
-    Host {
-        name: "machine".into(),
-        memory_bytes,
-    }
+    Host { name: "machine".into(), memory_bytes }
 }
 
 fn values(config: &Config) -> Vec<(String, String)> {
-    config
-        .keys
-        .iter()
-        .map(|key| (key.name.clone(), key.value.clone()))
-        .collect()
+    config.keys.iter().map(|key| (key.name.clone(), key.value.clone())).collect()
 }
 
 /// The example with its settings put in: they stand behind `#` without a blank.
@@ -260,12 +207,8 @@ fn the_example_as_it_stands_is_the_default() {
 fn the_example_has_every_key_with_its_default() {
     let example = of_file(&uncommented());
     assert_eq!(values(&example), values(&Config::of_flags(&[]).unwrap()));
-    let missing: Vec<_> = example
-        .keys
-        .iter()
-        .filter(|key| key.origin.is_none())
-        .map(|key| &key.name)
-        .collect();
+    let missing: Vec<_> =
+        example.keys.iter().filter(|key| key.origin.is_none()).map(|key| &key.name).collect();
     assert!(missing.is_empty(), "not in the example: {missing:#?}");
 }
 
@@ -294,21 +237,14 @@ fn an_unknown_key_in_any_table_of_the_example_is_refused() {
         let told = wrong(&planted, &[], &[]);
         let name = table.trim_matches(['[', ']']);
         assert_eq!(told.len(), 1, "{told:#?}");
-        assert!(
-            told[0].contains(&format!("unknown key `{name}.no_such_key`")),
-            "{told:#?}"
-        );
+        assert!(told[0].contains(&format!("unknown key `{name}.no_such_key`")), "{told:#?}");
     }
 }
 
 #[test]
 fn every_key_is_a_variable_of_its_own() {
-    let mut variables: Vec<_> = Config::of_flags(&[])
-        .unwrap()
-        .keys
-        .iter()
-        .map(|key| variable_of(&key.name))
-        .collect();
+    let mut variables: Vec<_> =
+        Config::of_flags(&[]).unwrap().keys.iter().map(|key| variable_of(&key.name)).collect();
     let count = variables.len();
     variables.sort_unstable();
     variables.dedup();

@@ -41,9 +41,7 @@ pub(crate) fn show_size(bytes: u64) -> String {
         (1_000_000, " MB"),
         (1_000, " kB"),
     ];
-    let fits = units
-        .into_iter()
-        .find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor));
+    let fits = units.into_iter().find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor));
     match fits {
         Some((factor, unit)) => format!("{}{unit}", bytes / factor),
         None => bytes.to_string(),
@@ -147,18 +145,9 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in [
-            "",
-            "240",
-            "240 sec",
-            "s",
-            "1.5 s",
-            "-1 s",
-            "1 s ",
-            "1h30m",
-            "5 M",
-            "18446744073709551615d",
-        ] {
+        for text in
+            ["", "240", "240 sec", "s", "1.5 s", "-1 s", "1 s ", "1h30m", "5 M", "18446744073709551615d"]
+        {
             assert_eq!(parse_duration(text), None, "{text:?}");
         }
     }

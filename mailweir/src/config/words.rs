@@ -28,10 +28,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// Finds `text` among named values.
 pub(crate) fn choose<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Result<T, String> {
-    let found = choices
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, value)| *value);
+    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
     found.ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         format!("expected one of {}", names.join(", "))
@@ -105,9 +102,7 @@ pub(crate) struct Size(pub(crate) u64);
 
 impl Word for Size {
     fn parse(text: &str) -> Result<Self, String> {
-        parse_size(text)
-            .map(Self)
-            .ok_or_else(|| format!("expected {SIZE_EXPECTED}"))
+        parse_size(text).map(Self).ok_or_else(|| format!("expected {SIZE_EXPECTED}"))
     }
 
     fn to_toml(&self) -> String {
@@ -117,8 +112,7 @@ impl Word for Size {
 
 impl Word for Endpoint {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|_| "expected HOST:PORT or unix:/PATH".into())
+        text.parse().map_err(|_| "expected HOST:PORT or unix:/PATH".into())
     }
 
     fn to_toml(&self) -> String {

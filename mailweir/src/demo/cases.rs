@@ -8,6 +8,7 @@ use super::mime::{eight_bit, plain, with_attachment};
 
 /// The recipient that the demonstration's next hop refuses.
 pub(super) const REFUSED: &str = "<refused@example.net>";
+const ANNA: &str = "<anna@example.net>";
 
 /// What a recipient's reply must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +49,7 @@ fn case(name: &'static str, recipients: &[(&'static str, Expected)], content: By
     Case {
         name,
         sender: "<sender@example.org>",
-        params: MailParams {
-            size: Some(content.len() as u64),
-            ..MailParams::default()
-        },
+        params: MailParams { size: Some(content.len() as u64), ..MailParams::default() },
         recipients: recipients.to_vec(),
         content,
     }
@@ -59,15 +57,9 @@ fn case(name: &'static str, recipients: &[(&'static str, Expected)], content: By
 
 /// All mails; the one with EICAR only where somebody looks for viruses.
 pub(super) fn all(policy: &Table, scans_for_viruses: bool) -> Vec<Case> {
-    use Expected::{Delivered, Rejected};
-    const ANNA: &str = "<anna@example.net>";
-    let anna = [(ANNA, Delivered)];
+    let anna = [(ANNA, Expected::Delivered)];
     let mut cases = vec![
-        case(
-            "plain",
-            &anna,
-            plain("A plain mail", "Hello Anna,\r\nthis is all.\r\n"),
-        ),
+        case("plain", &anna, plain("A plain mail", "Hello Anna,\r\nthis is all.\r\n")),
         case(
             "attachment",
             &anna,
@@ -78,20 +70,10 @@ pub(super) fn all(policy: &Table, scans_for_viruses: bool) -> Vec<Case> {
                 b"%PDF-1.7\nnot much\n%%EOF\n",
             ),
         ),
-        case(
-            "five recipients",
-            &[
-                (ANNA, Delivered),
-                ("<bela@example.net>", Delivered),
-                (REFUSED, Rejected),
-                ("<carl@example.net>", Delivered),
-                ("<dora@example.net>", Delivered),
-            ],
-            plain("To five", "One of you is not known at the next hop.\r\n"),
-        ),
+        five_recipients_case(),
         case(
             "one address twice",
-            &[(ANNA, Delivered), (ANNA, Delivered)],
+            &[anna[0], anna[0]],
             plain("Twice", "Each RCPT has a reply of its own.\r\n"),
         ),
         case(
@@ -99,18 +81,10 @@ pub(super) fn all(policy: &Table, scans_for_viruses: bool) -> Vec<Case> {
             &[(ANNA, Expected::of(policy.banned))],
             with_attachment("Your invoice", "invoice.pdf", "application/pdf", &program()),
         ),
-        case(
-            "lines of dots",
-            &anna,
-            plain("Dots", ".\r\n..\r\n...\r\n.hidden\r\n\r\n.\r\n"),
-        ),
+        case("lines of dots", &anna, plain("Dots", ".\r\n..\r\n...\r\n.hidden\r\n\r\n.\r\n")),
         Case {
             sender: "<>",
-            ..case(
-                "null sender",
-                &anna,
-                plain("A bounce", "Nobody gets an answer to this.\r\n"),
-            )
+            ..case("null sender", &anna, plain("A bounce", "Nobody gets an answer to this.\r\n"))
         },
         eight_bit_case(&anna),
         utf8_case(),
@@ -131,12 +105,21 @@ pub(super) fn all(policy: &Table, scans_for_viruses: bool) -> Vec<Case> {
     cases
 }
 
+fn five_recipients_case() -> Case {
+    use Expected::{Delivered, Rejected};
+    let recipients = [
+        (ANNA, Delivered),
+        ("<bela@example.net>", Delivered),
+        (REFUSED, Rejected),
+        ("<carl@example.net>", Delivered),
+        ("<dora@example.net>", Delivered),
+    ];
+    let content = plain("To five", "One of you is not known at the next hop.\r\n");
+    case("five recipients", &recipients, content)
+}
+
 fn eight_bit_case(recipients: &[(&'static str, Expected)]) -> Case {
-    let mut case = case(
-        "8 bit",
-        recipients,
-        eight_bit("Eight bits", "Grüße aus Łódź, 8 Bit breit.\r\n"),
-    );
+    let mut case = case("8 bit", recipients, eight_bit("Eight bits", "Grüße aus Łódź, 8 Bit breit.\r\n"));
     case.params.body = Some(Body::EightBitMime);
     case
 }
@@ -164,9 +147,5 @@ fn program() -> Vec<u8> {
 
 /// The EICAR test file, which every scanner knows; put together here so that this file is none.
 fn eicar() -> String {
-    [
-        r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR",
-        "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*",
-    ]
-    .concat()
+    [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR", "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"].concat()
 }

@@ -20,15 +20,10 @@ pub(super) struct Fate {
 pub(super) fn judge(case: &Case, replies: &[u16], received: &[Received]) -> Vec<Fate> {
     let fate = |(index, &(recipient, expected)): (usize, &(&str, Expected))| {
         let address = recipient.trim_matches(['<', '>']);
-        let copies: Vec<_> = received
-            .iter()
-            .filter(|mail| count(&mail.envelope, address) > 0)
-            .collect();
+        let copies: Vec<_> = received.iter().filter(|mail| count(&mail.envelope, address) > 0).collect();
         let times: usize = copies.iter().map(|mail| count(&mail.envelope, address)).sum();
         let same_address = case.recipients.iter().filter(|(other, _)| *other == recipient);
-        let wanted = same_address
-            .filter(|(_, expected)| *expected == Expected::Delivered)
-            .count();
+        let wanted = same_address.filter(|(_, expected)| *expected == Expected::Delivered).count();
         let intact = copies.iter().all(|mail| mail.content.ends_with(&case.content));
         Fate {
             recipient: address.to_owned(),
@@ -57,11 +52,7 @@ fn wrong(code: Option<u16>, expected: Expected, times: usize, wanted: usize, int
 }
 
 fn count(envelope: &Envelope, address: &str) -> usize {
-    envelope
-        .recipients()
-        .iter()
-        .filter(|to| to.path.as_str() == address)
-        .count()
+    envelope.recipients().iter().filter(|to| to.path.as_str() == address).count()
 }
 
 fn in_words(copies: &[&Received], sent: &Bytes, intact: bool) -> String {
@@ -71,10 +62,7 @@ fn in_words(copies: &[&Received], sent: &Bytes, intact: bool) -> String {
     if !intact {
         return format!("{} bytes, not those that were sent", copy.content.len());
     }
-    let added = copy
-        .content
-        .get(..copy.content.len() - sent.len())
-        .unwrap_or_default();
+    let added = copy.content.get(..copy.content.len() - sent.len()).unwrap_or_default();
     let is_field = |line: &&[u8]| line.first().is_some_and(|byte| !matches!(byte, b' ' | b'\t'));
     let fields = added.split(|byte| *byte == b'\n').filter(is_field).count();
     format!("{} bytes as sent, new fields on top: {fields}", sent.len())
@@ -106,10 +94,7 @@ mod tests {
     }
 
     fn wrongs(case: &Case, replies: &[u16], received: &[Received]) -> Vec<Option<String>> {
-        judge(case, replies, received)
-            .into_iter()
-            .map(|fate| fate.wrong)
-            .collect()
+        judge(case, replies, received).into_iter().map(|fate| fate.wrong).collect()
     }
 
     const SENT: &[u8] = b"X: y\r\n z\r\nA: 1\r\n\r\nb\r\n";
@@ -118,26 +103,13 @@ mod tests {
     fn what_was_said_to_happen_is_right() {
         let both = case(&[("<a@b>", Expected::Delivered), ("<c@b>", Expected::Rejected)]);
         let fates = judge(&both, &[250, 550], &[received(&["<a@b>"], SENT)]);
-        assert_eq!(
-            fates.iter().filter(|fate| fate.wrong.is_some()).count(),
-            0,
-            "{fates:?}"
-        );
+        assert_eq!(fates.iter().filter(|fate| fate.wrong.is_some()).count(), 0, "{fates:?}");
         assert_eq!(fates[0].got, "11 bytes as sent, new fields on top: 1");
         assert_eq!(fates[1].got, "nothing");
         let twice = case(&[("<a@b>", Expected::Delivered), ("<a@b>", Expected::Delivered)]);
-        assert_eq!(
-            wrongs(&twice, &[250, 250], &[received(&["<a@b>", "<a@b>"], SENT)]),
-            [None, None]
-        );
-        assert_eq!(
-            wrongs(&case(&[("<a@b>", Expected::Discarded)]), &[250], &[]),
-            [None]
-        );
-        assert_eq!(
-            wrongs(&case(&[("<a@b>", Expected::Deferred)]), &[451], &[]),
-            [None]
-        );
+        assert_eq!(wrongs(&twice, &[250, 250], &[received(&["<a@b>", "<a@b>"], SENT)]), [None, None]);
+        assert_eq!(wrongs(&case(&[("<a@b>", Expected::Discarded)]), &[250], &[]), [None]);
+        assert_eq!(wrongs(&case(&[("<a@b>", Expected::Deferred)]), &[451], &[]), [None]);
     }
 
     #[test]
@@ -151,10 +123,7 @@ mod tests {
             (&[250][..], vec![good(), good()]),
             (&[250][..], vec![received(&["<a@b>"], b"A: 1\r\n\r\nc\r\n")]),
         ] {
-            assert!(
-                wrongs(&one, replies, &received)[0].is_some(),
-                "{replies:?} {received:?}"
-            );
+            assert!(wrongs(&one, replies, &received)[0].is_some(), "{replies:?} {received:?}");
         }
         let rejected = case(&[("<a@b>", Expected::Rejected)]);
         assert!(wrongs(&rejected, &[554], &[good()])[0].is_some());

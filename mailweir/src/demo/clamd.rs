@@ -33,14 +33,9 @@ impl Clamd {
     /// # Errors
     /// When it cannot listen.
     pub(super) async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("starting a stand-in for clamd")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("starting a stand-in for clamd")?;
         let endpoint = listener.local_addr()?.to_string().parse()?;
-        let state = Arc::new(State {
-            holds: watch::Sender::new(false),
-            held: watch::Sender::new(0),
-        });
+        let state = Arc::new(State { holds: watch::Sender::new(false), held: watch::Sender::new(0) });
         let (shared, mut tasks) = (state.clone(), JoinSet::new());
         tasks.spawn(async move {
             let mut sessions = JoinSet::new();
@@ -52,11 +47,7 @@ impl Clamd {
                 });
             }
         });
-        Ok(Self {
-            endpoint,
-            state,
-            _tasks: tasks,
-        })
+        Ok(Self { endpoint, state, _tasks: tasks })
     }
 
     /// From now on scans stay unanswered.
@@ -96,11 +87,7 @@ async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
             _ => "UNKNOWN COMMAND",
         };
         number += 1;
-        let answer = if in_session {
-            format!("{number}: {answer}\0")
-        } else {
-            format!("{answer}\0")
-        };
+        let answer = if in_session { format!("{number}: {answer}\0") } else { format!("{answer}\0") };
         stream.write_all(answer.as_bytes()).await?;
         if !in_session {
             return Ok(());

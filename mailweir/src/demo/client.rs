@@ -40,10 +40,7 @@ impl Row {
 /// When there is none to be had.
 pub(super) async fn connect(filter: &Endpoint) -> Result<Connection> {
     let until = Instant::now() + MAIL_MAX;
-    let timeouts = Timeouts {
-        mail: MAIL_MAX,
-        ..Timeouts::default()
-    };
+    let timeouts = Timeouts { mail: MAIL_MAX, ..Timeouts::default() };
     let connection =
         Connection::open(filter, Protocol::Lmtp, "demo.mailweir.invalid", &timeouts, until).await;
     connection.with_context(|| format!("connecting to {filter}"))
@@ -63,26 +60,15 @@ pub(super) async fn send_all(filter: &Endpoint, next_hop: &NextHop, cases: &[Cas
         let sent = connection.send(&envelope, &case.content, begun + MAIL_MAX).await;
         let elapsed = begun.elapsed();
         let (codes, replies): (Vec<u16>, Vec<String>) = match sent {
-            Ok(sent) => sent
-                .replies
-                .iter()
-                .map(|reply| (reply.code(), reply.to_string()))
-                .unzip(),
+            Ok(sent) => sent.replies.iter().map(|reply| (reply.code(), reply.to_string())).unzip(),
             Err(Failure::Refused { reply, .. }) => {
                 connection.settle(begun + MAIL_MAX).await;
-                vec![(reply.code(), reply.to_string()); case.recipients.len()]
-                    .into_iter()
-                    .unzip()
+                vec![(reply.code(), reply.to_string()); case.recipients.len()].into_iter().unzip()
             }
             Err(failure) => (Vec::new(), vec![failure.to_string(); case.recipients.len()]),
         };
         let fates = judge(case, &codes, &next_hop.received(before));
-        rows.push(Row {
-            name: case.name,
-            replies,
-            fates,
-            elapsed,
-        });
+        rows.push(Row { name: case.name, replies, fates, elapsed });
         if !connection.is_ready() {
             connection = connect(filter).await?;
         }
@@ -93,10 +79,8 @@ pub(super) async fn send_all(filter: &Endpoint, next_hop: &NextHop, cases: &[Cas
 
 fn envelope(case: &Case) -> Result<Envelope> {
     let smtputf8 = case.params.smtputf8;
-    let recipients = case
-        .recipients
-        .iter()
-        .map(|(path, _)| ForwardPath::parse(path, smtputf8).map(Recipient::new));
+    let recipients =
+        case.recipients.iter().map(|(path, _)| ForwardPath::parse(path, smtputf8).map(Recipient::new));
     let recipients = recipients.collect::<Result<_, _>>()?;
     let sender = ReversePath::parse(case.sender, smtputf8)?;
     Ok(Envelope::new(sender, case.params.clone(), recipients)?)
@@ -111,11 +95,7 @@ pub(super) fn table(rows: &[Row]) -> Table {
         for (index, fate) in row.fates.iter().enumerate() {
             let is_first = index == 0;
             let reply = row.replies.get(index).map_or("none", String::as_str);
-            let milliseconds = if is_first {
-                row.elapsed.as_millis().to_string()
-            } else {
-                String::new()
-            };
+            let milliseconds = if is_first { row.elapsed.as_millis().to_string() } else { String::new() };
             table.add_row([
                 Cell::new(if is_first { row.name } else { "" }),
                 Cell::new(&fate.recipient),
@@ -123,9 +103,7 @@ pub(super) fn table(rows: &[Row]) -> Table {
                 Cell::new(&fate.got),
                 Cell::new(milliseconds).set_alignment(CellAlignment::Right),
                 Cell::new(
-                    fate.wrong
-                        .as_deref()
-                        .map_or_else(|| "ok".to_owned(), |why| format!("WRONG: {why}")),
+                    fate.wrong.as_deref().map_or_else(|| "ok".to_owned(), |why| format!("WRONG: {why}")),
                 ),
             ]);
         }

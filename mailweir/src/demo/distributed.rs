@@ -43,19 +43,14 @@ pub(super) async fn run(sections: Sections) -> Result<ExitCode> {
 }
 
 async fn start(filter_port: u16, next_hop: &Endpoint) -> Result<Installation> {
-    let directory = tempfile::Builder::new()
-        .prefix("mailweir-demo-")
-        .tempdir()
-        .context("making a directory")?;
+    let directory =
+        tempfile::Builder::new().prefix("mailweir-demo-").tempdir().context("making a directory")?;
     let at = directory.path();
     let (nats, nats_url) = start_nats(at).await?;
     let (victim_clamd, other_clamd) = (Clamd::start().await?, Clamd::start().await?);
     let role = |name: &str, arguments: &[(&str, String)]| -> Result<Process> {
         let mut all = vec![name.split('-').next().unwrap_or(name).to_owned()];
-        let common = [
-            ("--nats", nats_url.clone()),
-            ("--ports-file", ports_file(at, name)),
-        ];
+        let common = [("--nats", nats_url.clone()), ("--ports-file", ports_file(at, name))];
         for (flag, value) in common.iter().chain(arguments) {
             all.extend([(*flag).to_owned(), value.clone()]);
         }
@@ -67,11 +62,7 @@ async fn start(filter_port: u16, next_hop: &Endpoint) -> Result<Installation> {
     let mut other = role("worker-2", &[("--clamd", other_clamd.endpoint.to_string())])?;
     let mut egress = role("egress", &[("--next-hop", next_hop.to_string())])?;
     let listening = ingress.ports(Path::new(&ports_file(at, "ingress"))).await?;
-    for (process, name) in [
-        (&mut victim, "worker-1"),
-        (&mut other, "worker-2"),
-        (&mut egress, "egress"),
-    ] {
+    for (process, name) in [(&mut victim, "worker-1"), (&mut other, "worker-2"), (&mut egress, "egress")] {
         process.ports(Path::new(&ports_file(at, name))).await?;
     }
     Ok(Installation {
@@ -86,15 +77,7 @@ async fn start(filter_port: u16, next_hop: &Endpoint) -> Result<Installation> {
 
 async fn start_nats(directory: &Path) -> Result<(Process, String)> {
     let path = |name: &str| directory.join(name).display().to_string();
-    let arguments = [
-        "--addr",
-        "127.0.0.1",
-        "--port",
-        "-1",
-        "--jetstream",
-        "--store_dir",
-        &path("store"),
-    ];
+    let arguments = ["--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir", &path("store")];
     let mut arguments: Vec<String> = arguments.map(str::to_owned).into();
     arguments.extend(["--ports_file_dir".to_owned(), directory.display().to_string()]);
     let program = in_path("nats-server").or_else(|error| {

@@ -69,9 +69,7 @@ async fn send(filter: Endpoint, number: usize) -> Result<u16> {
     let sender = ReversePath::parse("<sender@example.org>", false)?;
     let envelope = Envelope::new(sender, MailParams::default(), vec![Recipient::new(recipient)])?;
     let mut connection = connect(&filter).await?;
-    let sent = connection
-        .send(&envelope, &content(number), Instant::now() + MAIL_MAX)
-        .await?;
+    let sent = connection.send(&envelope, &content(number), Instant::now() + MAIL_MAX).await?;
     connection.quit().await;
     Ok(sent.replies.first().context("no reply")?.code())
 }
@@ -85,10 +83,7 @@ fn copies(next_hop: &NextHop, before: usize) -> Vec<usize> {
     let received = next_hop.received(before);
     let of = |number| {
         let content = content(number);
-        received
-            .iter()
-            .filter(|mail| mail.content.ends_with(&content))
-            .count()
+        received.iter().filter(|mail| mail.content.ends_with(&content)).count()
     };
     (0..MAILS).map(of).collect()
 }

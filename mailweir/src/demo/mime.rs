@@ -4,11 +4,7 @@ use bytes::Bytes;
 
 /// A mail of one text part.
 pub(super) fn plain(subject: &str, body: &str) -> Bytes {
-    mail(
-        subject,
-        "Content-Type: text/plain; charset=utf-8\r\n",
-        body.as_bytes(),
-    )
+    mail(subject, "Content-Type: text/plain; charset=utf-8\r\n", body.as_bytes())
 }
 
 /// The same, saying that its body has 8-bit characters.
@@ -30,10 +26,7 @@ pub(super) fn with_attachment(subject: &str, name: &str, media_type: &str, attac
 }
 
 fn mail(subject: &str, fields: &str, body: &[u8]) -> Bytes {
-    let id: String = subject
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let id: String = subject.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let mut mail = format!(
         "From: Demo <sender@example.org>\r\nTo: <anna@example.net>\r\nSubject: {subject}\r\n\
          Date: Mon, 02 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}@demo.example.org>\r\n\
@@ -54,11 +47,7 @@ fn base64_lines(bytes: &[u8]) -> String {
             let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
             for digit in 0..4_usize {
                 let value = usize::try_from(bits >> (18 - 6 * digit)).unwrap_or(0) & 63;
-                text.push(if digit <= group.len() {
-                    char::from(ALPHABET[value])
-                } else {
-                    '='
-                });
+                text.push(if digit <= group.len() { char::from(ALPHABET[value]) } else { '=' });
             }
         }
         text.push_str("\r\n");
@@ -72,12 +61,7 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
-        for (plain, encoded) in [
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
+        for (plain, encoded) in [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             assert_eq!(base64_lines(plain.as_bytes()), format!("{encoded}\r\n"));
         }
         assert_eq!(base64_lines(&[0; 58]).lines().next().map(str::len), Some(76));

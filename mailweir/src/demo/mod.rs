@@ -41,11 +41,7 @@ const NEXT_HOP_PORT: u16 = 20025;
 /// When a part cannot be started.
 pub(crate) async fn command(sections: Sections, shutdown: Shutdown) -> Result<ExitCode> {
     let demonstration = async {
-        if sections.demo.nats {
-            distributed::run(sections).await
-        } else {
-            standalone(sections).await
-        }
+        if sections.demo.nats { distributed::run(sections).await } else { standalone(sections).await }
     };
     match shutdown.drain.run_until_cancelled(Box::pin(demonstration)).await {
         Some(result) => result,
@@ -57,18 +53,12 @@ async fn standalone(mut sections: Sections) -> Result<ExitCode> {
     let (filter_port, next_hop_port) = ports(&sections);
     let next_hop = NextHop::start(next_hop_port, &sections.sink).await?;
     sections.ingress.listen = vec![loopback(filter_port)];
-    sections.relay.targets = vec![Target {
-        endpoint: next_hop.endpoint.clone(),
-        protocol: Protocol::Smtp,
-    }];
+    sections.relay.targets = vec![Target { endpoint: next_hop.endpoint.clone(), protocol: Protocol::Smtp }];
     find_clamd(&mut sections).await;
     let role = Standalone::bind(&sections, Vec::new(), &mut Registry::default()).await;
     let role = role.context("starting the filter (--any-port takes free ports)")?;
     let filter: Endpoint = role.lmtp().pop().context("a bound filter")?.parse()?;
-    output::result(format_args!(
-        "mails in by LMTP at {filter}, out by SMTP to {}",
-        next_hop.endpoint
-    ));
+    output::result(format_args!("mails in by LMTP at {filter}, out by SMTP to {}", next_hop.endpoint));
     tell_clamd(&sections);
     let shutdown = Shutdown::default();
     let mut tasks = JoinSet::new();
@@ -88,27 +78,17 @@ fn tell(rows: &[Row]) -> ExitCode {
         output::result(format_args!("{} mails, all as they should be", rows.len()));
         ExitCode::SUCCESS
     } else {
-        output::result(format_args!(
-            "{wrong} of {} mails NOT as they should be",
-            rows.len()
-        ));
+        output::result(format_args!("{wrong} of {} mails NOT as they should be", rows.len()));
         ExitCode::FAILURE
     }
 }
 
 fn ports(sections: &Sections) -> (u16, u16) {
-    if sections.demo.any_port {
-        (0, 0)
-    } else {
-        (FILTER_PORT, NEXT_HOP_PORT)
-    }
+    if sections.demo.any_port { (0, 0) } else { (FILTER_PORT, NEXT_HOP_PORT) }
 }
 
 fn loopback(port: u16) -> Endpoint {
-    Endpoint::Tcp {
-        host: "127.0.0.1".into(),
-        port,
-    }
+    Endpoint::Tcp { host: "127.0.0.1".into(), port }
 }
 
 /// Uses a clamd that listens where clamd usually does, unless one was named.
@@ -118,16 +98,10 @@ async fn find_clamd(sections: &mut Sections) {
     }
     for usual in [loopback(3310), Endpoint::Unix("/run/clamav/clamd.ctl".into())] {
         let settings = worker::Settings {
-            clamd: Some(worker::clamd::Settings {
-                hosts: vec![usual],
-                ..worker::clamd::Settings::default()
-            }),
+            clamd: Some(worker::clamd::Settings { hosts: vec![usual], ..worker::clamd::Settings::default() }),
             ..sections.scanner.clone()
         };
-        let scanner = Scanner::new(
-            settings.clone(),
-            worker::Metrics::register(&mut Registry::default()),
-        );
+        let scanner = Scanner::new(settings.clone(), worker::Metrics::register(&mut Registry::default()));
         if scanner.check().await.iter().any(worker::HostState::is_up) {
             sections.scanner = settings;
             return;
@@ -139,10 +113,7 @@ fn tell_clamd(sections: &Sections) {
     match &sections.scanner.clamd {
         Some(clamd) => {
             let hosts: Vec<_> = clamd.hosts.iter().map(ToString::to_string).collect();
-            output::result(format_args!(
-                "scanned for viruses by clamd at {}",
-                hosts.join(", ")
-            ));
+            output::result(format_args!("scanned for viruses by clamd at {}", hosts.join(", ")));
         }
         None => {
             output::result("no clamd was found: only the attachment rules run (--clamd says where one is)")

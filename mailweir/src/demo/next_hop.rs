@@ -30,10 +30,7 @@ impl Keeper for Kept {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Received {
-                envelope: envelope.clone(),
-                content: content.clone(),
-            });
+            .push(Received { envelope: envelope.clone(), content: content.clone() });
         Ok(())
     }
 }
@@ -62,11 +59,7 @@ impl NextHop {
         let endpoint = server.local()?.pop().context("a bound next hop")?.parse()?;
         let mut tasks = JoinSet::new();
         tasks.spawn(server.serve(Shutdown::default()));
-        Ok(Self {
-            endpoint,
-            kept,
-            _tasks: tasks,
-        })
+        Ok(Self { endpoint, kept, _tasks: tasks })
     }
 
     /// Everything from the mail number `from` on.

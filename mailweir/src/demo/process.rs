@@ -40,11 +40,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log,
-        })
+        Ok(Self { name: name.to_owned(), child, log })
     }
 
     /// Process id; `None` once it has ended.
@@ -57,10 +53,7 @@ impl Process {
     /// # Errors
     /// When it has ended before.
     pub(super) async fn kill(&mut self) -> Result<()> {
-        self.child
-            .kill()
-            .await
-            .with_context(|| format!("killing {}", self.name))
+        self.child.kill().await.with_context(|| format!("killing {}", self.name))
     }
 
     /// Waits for a file of JSON that the process writes when it listens.
@@ -70,9 +63,7 @@ impl Process {
     pub(super) async fn ports(&mut self, path: &Path) -> Result<Value> {
         let until = Instant::now() + START_MAX;
         loop {
-            let ports = std::fs::read(path)
-                .ok()
-                .and_then(|text| serde_json::from_slice(&text).ok());
+            let ports = std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
             if let Some(ports) = ports {
                 return Ok(ports);
             }
@@ -102,9 +93,7 @@ pub(super) fn endpoint(ports: &Value, name: &str) -> Result<Endpoint> {
         Some(Value::Array(several)) => several.first(),
         other => other,
     };
-    let text = listed
-        .and_then(Value::as_str)
-        .with_context(|| format!("no {name} in {ports}"))?;
+    let text = listed.and_then(Value::as_str).with_context(|| format!("no {name} in {ports}"))?;
     Ok(text.strip_prefix("nats://").unwrap_or(text).parse()?)
 }
 
@@ -114,8 +103,7 @@ pub(super) fn endpoint(ports: &Value, name: &str) -> Result<Endpoint> {
 /// When it is not there.
 pub(super) fn in_path(program: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|directory| directory.join(program))
-        .find(|path| path.is_file());
+    let found =
+        std::env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file());
     found.with_context(|| format!("{program} is not in PATH; on Debian: apt-get install {program}"))
 }

@@ -24,11 +24,7 @@ impl Envelopes {
             .map(|number| ForwardPath::parse(&numbered(&first, number), true).map(Recipient::new))
             .collect::<Result<_, _>>()
             .context("reading the recipient")?;
-        Ok(Self {
-            sender,
-            recipients,
-            ident: settings.ident.then(|| run.to_owned()),
-        })
+        Ok(Self { sender, recipients, ident: settings.ident.then(|| run.to_owned()) })
     }
 
     /// The envelope of mail number `index`, which has `bytes`.
@@ -44,10 +40,7 @@ impl Envelopes {
         let Some(run) = &self.ident else {
             return Ok(envelope);
         };
-        Ok(envelope.with_origin(Origin {
-            ident: Some(format!("{run}{index:X}")),
-            ..Origin::default()
-        }))
+        Ok(envelope.with_origin(Origin { ident: Some(format!("{run}{index:X}")), ..Origin::default() }))
     }
 }
 
@@ -73,25 +66,14 @@ mod tests {
     fn recipients_get_a_number() {
         let envelope = envelopes(&[("load.recipients", "3")]).envelope(0, 10).unwrap();
         let paths: Vec<_> = envelope.recipients().iter().map(|to| to.path.as_str()).collect();
-        assert_eq!(
-            paths,
-            ["load@example.net", "load+1@example.net", "load+2@example.net"]
-        );
+        assert_eq!(paths, ["load@example.net", "load+1@example.net", "load+2@example.net"]);
         assert_eq!(envelope.origin().ident, None);
     }
 
     #[test]
     fn each_mail_has_an_identity_of_its_own() {
         let envelopes = envelopes(&[("load.ident", "true"), ("load.sender", "<>")]);
-        let ident = |index| {
-            envelopes
-                .envelope(index, 10)
-                .unwrap()
-                .origin()
-                .ident
-                .clone()
-                .unwrap()
-        };
+        let ident = |index| envelopes.envelope(index, 10).unwrap().origin().ident.clone().unwrap();
         assert_eq!((ident(1).as_str(), ident(17).as_str()), ("R1", "R11"));
         assert_eq!(envelopes.envelope(0, 10).unwrap().sender(), &ReversePath::Null);
     }

@@ -45,11 +45,7 @@ pub(crate) async fn command(settings: Load, shutdown: &Shutdown) -> Result<ExitC
         output::result(&report);
     }
     let is_good = allow_failures || report.failed == 0;
-    Ok(if is_good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Sends everything; a drain ends it early, after the mails under way.

@@ -20,12 +20,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// `rate` mails each second, or as fast as possible with 0.
     pub(crate) fn new(mails: u64, rate: u32, begun: Instant) -> Self {
-        Self {
-            next: AtomicU64::new(0),
-            mails,
-            rate,
-            begun,
-        }
+        Self { next: AtomicU64::new(0), mails, rate, begun }
     }
 
     /// The number of the next mail, once it is due; `None` when all were handed out.

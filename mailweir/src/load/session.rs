@@ -41,12 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) -> Statistics {
     let Some(endpoint) = endpoints.get(number % endpoints.len().max(1)) else {
         return statistics;
     };
-    while let Some(index) = shared
-        .stop
-        .run_until_cancelled(shared.pace.next())
-        .await
-        .flatten()
-    {
+    while let Some(index) = shared.stop.run_until_cancelled(shared.pace.next()).await.flatten() {
         let until = Instant::now() + shared.settings.timeout;
         let ready = match connection.take() {
             Some(open) => Ok(open),

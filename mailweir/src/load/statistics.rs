@@ -54,9 +54,7 @@ impl Statistics {
             *self.replies.entry(reply.code()).or_default() += 1;
             if reply.class() != Class::Positive {
                 all_positive = false;
-                self.samples
-                    .entry(reply.code())
-                    .or_insert_with(|| reply.to_string());
+                self.samples.entry(reply.code()).or_insert_with(|| reply.to_string());
             }
         }
         if all_positive {
@@ -74,9 +72,7 @@ impl Statistics {
     pub(crate) fn refused(&mut self, recipients: usize, reply: &NextHopReply) {
         self.failed += 1;
         *self.replies.entry(reply.code()).or_default() += recipients as u64;
-        self.samples
-            .entry(reply.code())
-            .or_insert_with(|| reply.to_string());
+        self.samples.entry(reply.code()).or_insert_with(|| reply.to_string());
     }
 
     /// A mail got no answer.
@@ -171,27 +167,12 @@ pub(crate) struct Report {
 /// For people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            mails,
-            accepted,
-            failed,
-            seconds,
-            latency_ms,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "mails      {mails} in {seconds:.2} s: {accepted} accepted, {failed} not"
-        )?;
+        let Self { mails, accepted, failed, seconds, latency_ms, .. } = self;
+        writeln!(f, "mails      {mails} in {seconds:.2} s: {accepted} accepted, {failed} not")?;
         let (rate, megabytes) = (self.mails_per_second, self.megabytes_per_second);
         writeln!(f, "rate       {rate:.1} mails/s, {megabytes:.2} MB/s")?;
-        let Latency {
-            p50, p90, p99, max, ..
-        } = latency_ms;
-        writeln!(
-            f,
-            "latency    p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, max {max:.2} ms"
-        )?;
+        let Latency { p50, p90, p99, max, .. } = latency_ms;
+        writeln!(f, "latency    p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, max {max:.2} ms")?;
         write!(f, "replies   ")?;
         for (code, count) in &self.replies {
             write!(f, " {code}: {count}")?;
@@ -214,25 +195,15 @@ mod tests {
     /// As a next hop sends them.
     fn replies(lines: &str) -> Vec<NextHopReply> {
         let (mut parser, mut input) = (ReplyParser::default(), lines.as_bytes());
-        std::iter::from_fn(|| parser.take(&mut input))
-            .map(Result::unwrap)
-            .collect()
+        std::iter::from_fn(|| parser.take(&mut input)).map(Result::unwrap).collect()
     }
 
     #[test]
     fn a_mail_is_accepted_when_every_recipient_is() {
         let mut one = Statistics::new();
-        one.answered(
-            100,
-            &replies("250 x\r\n250 x\r\n"),
-            Some(Duration::from_millis(10)),
-        );
+        one.answered(100, &replies("250 x\r\n250 x\r\n"), Some(Duration::from_millis(10)));
         let mut other = Statistics::new();
-        other.answered(
-            100,
-            &replies("250 x\r\n550 no\r\n"),
-            Some(Duration::from_millis(30)),
-        );
+        other.answered(100, &replies("250 x\r\n550 no\r\n"), Some(Duration::from_millis(30)));
         other.refused(2, &replies("451 later\r\n")[0]);
         other.broke("connection lost".into());
         one.add(&other);
@@ -242,16 +213,8 @@ mod tests {
         assert_eq!(report.samples[&550], "550 no");
         assert_eq!(report.errors["connection lost"], 1);
         assert!((report.mails_per_second - 2.0).abs() < 1e-9);
-        assert!(
-            (report.latency_ms.p50 - 10.0).abs() < 0.1,
-            "{:?}",
-            report.latency_ms
-        );
-        assert!(
-            (report.latency_ms.max - 30.0).abs() < 0.1,
-            "{:?}",
-            report.latency_ms
-        );
+        assert!((report.latency_ms.p50 - 10.0).abs() < 0.1, "{:?}", report.latency_ms);
+        assert!((report.latency_ms.max - 30.0).abs() < 0.1, "{:?}", report.latency_ms);
     }
 
     #[test]
@@ -264,9 +227,6 @@ mod tests {
     #[test]
     fn nothing_is_no_division_by_zero() {
         let report = Statistics::new().report(Duration::ZERO);
-        assert_eq!(
-            (report.mails_per_second, report.latency_ms),
-            (0.0, Latency::default())
-        );
+        assert_eq!((report.mails_per_second, report.latency_ms), (0.0, Latency::default()));
     }
 }

@@ -50,9 +50,7 @@ impl Role for EgressRole {
             let relay = relay.clone();
             async move {
                 let fence = HoldFence(job.hold);
-                relay
-                    .deliver(&job.mail, &job.verdict, &fence, &*job.early, job.deadline)
-                    .await
+                relay.deliver(&job.mail, &job.verdict, &fence, &*job.early, job.deadline).await
             }
         });
         tokio::select! {
@@ -72,12 +70,7 @@ impl Fence for HoldFence {
         if self.0.is_held() {
             Claim::Granted
         } else {
-            Claim::Refused(Reply::enhanced(
-                451,
-                4,
-                5,
-                "given to another egress meanwhile, try again later",
-            ))
+            Claim::Refused(Reply::enhanced(451, 4, 5, "given to another egress meanwhile, try again later"))
         }
     }
 

@@ -41,11 +41,7 @@ impl IngressRole {
         let pipeline = Arc::new(Queued(Client::new(&bus)));
         let metrics = ingress::Metrics::register(registry);
         let server = Server::new(sections.ingress.server.clone(), pipeline, metrics);
-        Ok(Self {
-            bus,
-            server,
-            listeners,
-        })
+        Ok(Self { bus, server, listeners })
     }
 }
 
@@ -53,10 +49,7 @@ impl Role for IngressRole {
     const NAME: &'static str = "ingress";
 
     fn lmtp(&self) -> Vec<String> {
-        self.listeners
-            .iter()
-            .map(|listener| listener.local().to_string())
-            .collect()
+        self.listeners.iter().map(|listener| listener.local().to_string()).collect()
     }
 
     async fn serve(self, shutdown: Shutdown, readiness: Readiness) {

@@ -64,32 +64,16 @@ mod tests {
     async fn what_was_passed_stands_in_place_of_what_is_configured() {
         let passed = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = passed.local_addr().unwrap().to_string();
-        let taken = passed
-            .try_clone()
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string()
-            .parse()
-            .unwrap();
+        let taken = passed.try_clone().unwrap().local_addr().unwrap().to_string().parse().unwrap();
         let listeners = listeners(vec![Inherited::Tcp(passed)], &[taken]).await.unwrap();
-        assert_eq!(
-            listeners
-                .iter()
-                .map(|l| l.local().to_string())
-                .collect::<Vec<_>>(),
-            [address]
-        );
+        assert_eq!(listeners.iter().map(|l| l.local().to_string()).collect::<Vec<_>>(), [address]);
     }
 
     #[tokio::test]
     async fn a_port_that_is_taken_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint: Endpoint = taken.local_addr().unwrap().to_string().parse().unwrap();
-        let error = listeners(Vec::new(), std::slice::from_ref(&endpoint))
-            .await
-            .err()
-            .unwrap();
+        let error = listeners(Vec::new(), std::slice::from_ref(&endpoint)).await.err().unwrap();
         assert!(format!("{error:#}").contains(&endpoint.to_string()), "{error:#}");
     }
 }

@@ -71,23 +71,12 @@ pub(crate) async fn service<R: Role>(
         }
         None => None,
     };
-    let ports = Ports {
-        pid: std::process::id(),
-        lmtp: role.lmtp(),
-        admin: admin_at,
-    };
+    let ports = Ports { pid: std::process::id(), lmtp: role.lmtp(), admin: admin_at };
     if let Some(path) = &node.ports_file {
-        ports
-            .write(path)
-            .with_context(|| format!("writing {}", path.display()))?;
+        ports.write(path).with_context(|| format!("writing {}", path.display()))?;
     }
     let admin_at = ports.admin.as_deref().unwrap_or("off");
-    tracing::info!(
-        role = R::NAME,
-        lmtp = ports.lmtp.join(" "),
-        admin = admin_at,
-        "started"
-    );
+    tracing::info!(role = R::NAME, lmtp = ports.lmtp.join(" "), admin = admin_at, "started");
     notify(&[NotifyState::Ready]);
     let code = work(role, readiness, node.drain, &shutdown).await;
     admin_stop.cancel();

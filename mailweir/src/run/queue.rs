@@ -16,9 +16,7 @@ pub(super) async fn connect(sections: &Sections, role: &str, registry: &mut Regi
     let metrics = bus::Metrics::register(registry);
     let hostname = &sections.ingress.server.hostname;
     let name = format!("mailweir {role} {hostname} {}", std::process::id());
-    Bus::connect(sections.bus.clone(), &name, metrics)
-        .await
-        .context("setting up the queue")
+    Bus::connect(sections.bus.clone(), &name, metrics).await.context("setting up the queue")
 }
 
 /// Keeps `readiness` in step with the queue, and tells `changed` of each change; never ends by itself.
@@ -31,11 +29,7 @@ pub(super) async fn follow(
         {
             let now = reachability.borrow_and_update();
             changed(&now);
-            readiness.set(if now.is_reachable() {
-                State::Ready
-            } else {
-                State::Unreachable
-            });
+            readiness.set(if now.is_reachable() { State::Ready } else { State::Unreachable });
         }
         if reachability.changed().await.is_err() {
             // The bus is gone, and so is whoever waits for us.

@@ -44,11 +44,7 @@ impl Standalone {
         });
         let metrics = ingress::Metrics::register(registry);
         let server = Server::new(sections.ingress.server.clone(), pipeline.clone(), metrics);
-        Ok(Self {
-            server,
-            pipeline,
-            listeners: listeners(inherited, &sections.ingress.listen).await?,
-        })
+        Ok(Self { server, pipeline, listeners: listeners(inherited, &sections.ingress.listen).await? })
     }
 }
 
@@ -56,10 +52,7 @@ impl Role for Standalone {
     const NAME: &'static str = "standalone";
 
     fn lmtp(&self) -> Vec<String> {
-        self.listeners
-            .iter()
-            .map(|listener| listener.local().to_string())
-            .collect()
+        self.listeners.iter().map(|listener| listener.local().to_string()).collect()
     }
 
     async fn serve(self, shutdown: Shutdown, readiness: Readiness) {

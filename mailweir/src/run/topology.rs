@@ -52,7 +52,5 @@ async fn connect(sections: &Sections) -> Result<Bus> {
     let mut settings = sections.bus.clone();
     settings.create_streams = false;
     let metrics = bus::Metrics::register(&mut Registry::default());
-    Bus::connect(settings, "mailweir topology", metrics)
-        .await
-        .context("setting up the queue")
+    Bus::connect(settings, "mailweir topology", metrics).await.context("setting up the queue")
 }

@@ -93,10 +93,7 @@ impl Connection {
             self.output.extend_from_slice(NO_SUCH_USER);
             return true;
         }
-        let is_data = line.len() >= 4
-            && line
-                .get(..4)
-                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"DATA"));
+        let is_data = line.len() >= 4 && line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"DATA"));
         self.input.extend_from_slice(&line);
         if is_data {
             // The session refuses a client that did not wait for 354, and must see that it did not.
@@ -125,11 +122,7 @@ impl Connection {
         behind.unsplit(self.pending.split());
         self.pending = behind;
         self.flush().await?;
-        let Submission {
-            envelope,
-            content,
-            permit,
-        } = submission;
+        let Submission { envelope, content, permit } = submission;
         let settings = &self.shared.settings;
         tokio::time::sleep(settings.delay).await;
         let totals = &self.shared.totals;
@@ -186,8 +179,6 @@ impl Connection {
 
 /// What stands behind `RCPT TO:`.
 fn rcpt_argument(line: &str) -> Option<&str> {
-    let verb = line
-        .get(..8)
-        .filter(|verb| verb.eq_ignore_ascii_case("RCPT TO:"))?;
+    let verb = line.get(..8).filter(|verb| verb.eq_ignore_ascii_case("RCPT TO:"))?;
     line.get(verb.len()..).map(str::trim)
 }

@@ -30,10 +30,7 @@ use store::Store;
 /// When it cannot listen or store.
 pub(crate) async fn command(mut settings: Sink, node: &Node, shutdown: &Shutdown) -> Result<ExitCode> {
     if settings.any_port {
-        settings.listen = vec![Endpoint::Tcp {
-            host: "127.0.0.1".into(),
-            port: 0,
-        }];
+        settings.listen = vec![Endpoint::Tcp { host: "127.0.0.1".into(), port: 0 }];
     }
     let as_json = settings.json;
     let keeper = match &settings.store {
@@ -44,15 +41,10 @@ pub(crate) async fn command(mut settings: Sink, node: &Node, shutdown: &Shutdown
         None => None,
     };
     let server = SinkServer::bind(settings, keeper).await.context("listening")?;
-    let ports = Ports {
-        pid: std::process::id(),
-        lmtp: server.local().context("asking for the ports")?,
-        admin: None,
-    };
+    let ports =
+        Ports { pid: std::process::id(), lmtp: server.local().context("asking for the ports")?, admin: None };
     if let Some(path) = &node.ports_file {
-        ports
-            .write(path)
-            .with_context(|| format!("writing {}", path.display()))?;
+        ports.write(path).with_context(|| format!("writing {}", path.display()))?;
     }
     for endpoint in &ports.lmtp {
         if as_json {

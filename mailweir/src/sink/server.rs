@@ -47,10 +47,7 @@ impl Shared {
             250,
             0,
             0,
-            format!(
-                "Ok: queued as SINK{:08X}",
-                self.next.fetch_add(1, Ordering::Relaxed)
-            ),
+            format!("Ok: queued as SINK{:08X}", self.next.fetch_add(1, Ordering::Relaxed)),
         );
         let Some(keeper) = self.keeper.clone() else {
             return taken;

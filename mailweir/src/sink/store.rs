@@ -48,10 +48,7 @@ struct To<'a> {
 
 impl<'a> To<'a> {
     fn of(recipient: &'a Recipient) -> Self {
-        Self {
-            address: recipient.path.as_str(),
-            params: &recipient.params,
-        }
+        Self { address: recipient.path.as_str(), params: &recipient.params }
     }
 }
 
@@ -91,17 +88,10 @@ impl Keeper for Store {
         let mut line = serde_json::to_vec(&line)?;
         line.push(b'\n');
         // One write, so that lines of sessions at the same time do not mix.
-        self.index
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .write_all(&line)
+        self.index.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
     }
 }
 
 fn hex(digest: &Digest) -> String {
-    digest
-        .as_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -32,12 +32,7 @@ async fn start(flags: &[(&str, &str)], keeper: Option<Arc<dyn Keeper>>) -> Runni
     let (address, totals) = (server.local().unwrap().remove(0), server.totals());
     let (shutdown, mut tasks) = (Shutdown::default(), JoinSet::new());
     tasks.spawn(server.serve(shutdown.clone()));
-    Running {
-        address,
-        totals,
-        shutdown,
-        tasks,
-    }
+    Running { address, totals, shutdown, tasks }
 }
 
 impl Running {
@@ -56,9 +51,7 @@ async fn conversation(mut stream: impl AsyncRead + AsyncWrite + Unpin, said: &st
     stream.write_all(said.as_bytes()).await.unwrap();
     let mut heard = String::new();
     stream.read_to_string(&mut heard).await.unwrap();
-    let lines = heard
-        .lines()
-        .filter(|line| !line.starts_with("250-") && !line.starts_with("250 XFORWARD"));
+    let lines = heard.lines().filter(|line| !line.starts_with("250-") && !line.starts_with("250 XFORWARD"));
     lines.skip(1).map(str::to_owned).collect()
 }
 
@@ -75,19 +68,13 @@ async fn in_two(running: &Running, head: &str, tail: &str) -> Vec<String> {
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut heard = Vec::new();
     while !heard.ends_with(b"\r\n") || !String::from_utf8_lossy(&heard).contains("354 ") {
-        assert!(
-            stream.read_buf(&mut heard).await.unwrap() > 0,
-            "{}",
-            String::from_utf8_lossy(&heard)
-        );
+        assert!(stream.read_buf(&mut heard).await.unwrap() > 0, "{}", String::from_utf8_lossy(&heard));
     }
     stream.write_all(tail.as_bytes()).await.unwrap();
     let ended = timeout(DEADLINE, stream.read_to_end(&mut heard)).await;
     let heard = String::from_utf8(heard).unwrap();
     assert!(ended.is_ok(), "the sink does not close:\n{heard}");
-    let lines = heard
-        .lines()
-        .filter(|line| !line.starts_with("250-") && !line.starts_with("250 XFORWARD"));
+    let lines = heard.lines().filter(|line| !line.starts_with("250-") && !line.starts_with("250 XFORWARD"));
     lines.skip(1).map(str::to_owned).collect()
 }
 
@@ -95,38 +82,20 @@ async fn in_two(running: &Running, head: &str, tail: &str) -> Vec<String> {
 async fn it_counts_what_it_takes_by_lmtp() {
     let running = start(&[], None).await;
     let heard = in_two(&running, HEAD, "A: 1\r\n\r\nx\r\n.\r\nQUIT\r\n").await;
-    assert_eq!(
-        codes(&heard),
-        ["250", "250", "250", "250", "354", "250", "250", "250", "221"],
-        "{heard:#?}"
-    );
-    let expected = Counted {
-        connections: 1,
-        mails: 1,
-        recipients: 3,
-        bytes: 11,
-        ..Counted::default()
-    };
+    assert_eq!(codes(&heard), ["250", "250", "250", "250", "354", "250", "250", "250", "221"], "{heard:#?}");
+    let expected = Counted { connections: 1, mails: 1, recipients: 3, bytes: 11, ..Counted::default() };
     assert_eq!(running.counted(), expected);
 }
 
 #[tokio::test]
 async fn a_refused_recipient_gets_550_in_its_place_and_the_others_the_mail() {
     let running = start(&[("sink.refuse_rcpt", "refused*@d")], None).await;
-    let heard = in_two(
-        &running,
-        HEAD,
-        "A: 1\r\n\r\nx\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<refused@d>\r\nQUIT\r\n",
-    )
-    .await;
-    let expected = [
-        "250", "250", "550", "250", "354", "250", "250", "250", "550", "221",
-    ];
+    let heard =
+        in_two(&running, HEAD, "A: 1\r\n\r\nx\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<refused@d>\r\nQUIT\r\n")
+            .await;
+    let expected = ["250", "250", "550", "250", "354", "250", "250", "250", "550", "221"];
     assert_eq!(codes(&heard), expected, "{heard:#?}");
-    assert_eq!(
-        (running.counted().recipients, running.counted().refused_recipients),
-        (2, 2)
-    );
+    assert_eq!((running.counted().recipients, running.counted().refused_recipients), (2, 2));
 }
 
 #[tokio::test]
@@ -140,11 +109,7 @@ async fn a_refused_recipient_out_of_order_is_out_of_order() {
 async fn by_smtp_there_is_one_reply() {
     let running = start(&[], None).await;
     let heard = in_two(&running, &HEAD.replace("LHLO", "EHLO"), "x\r\n.\r\nQUIT\r\n").await;
-    assert_eq!(
-        codes(&heard),
-        ["250", "250", "250", "250", "354", "250", "221"],
-        "{heard:#?}"
-    );
+    assert_eq!(codes(&heard), ["250", "250", "250", "250", "354", "250", "221"], "{heard:#?}");
 }
 
 #[tokio::test]
@@ -176,10 +141,7 @@ async fn mails_are_stored_with_their_envelopes() {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Keeper> = Arc::new(Store::open(directory.path()).unwrap());
     let running = start(&[], Some(store)).await;
-    let head = HEAD.replace(
-        "MAIL FROM:<a@b>",
-        "XFORWARD IDENT=4F\r\nMAIL FROM:<a@b> BODY=8BITMIME",
-    );
+    let head = HEAD.replace("MAIL FROM:<a@b>", "XFORWARD IDENT=4F\r\nMAIL FROM:<a@b> BODY=8BITMIME");
     in_two(&running, &head, "..dot\r\n.\r\nQUIT\r\n").await;
     let index = std::fs::read_to_string(directory.path().join("index.jsonl")).unwrap();
     let line: serde_json::Value = serde_json::from_str(index.trim()).unwrap();
@@ -187,10 +149,7 @@ async fn mails_are_stored_with_their_envelopes() {
         (line["sender"].as_str(), line["recipients"][2]["address"].as_str()),
         (Some("a@b"), Some("e@d"))
     );
-    assert_eq!(
-        (line["xforward"]["ident"].as_str(), line["bytes"].as_u64()),
-        (Some("4F"), Some(6))
-    );
+    assert_eq!((line["xforward"]["ident"].as_str(), line["bytes"].as_u64()), (Some("4F"), Some(6)));
     assert_eq!(line["params"]["body"], "EightBitMime");
     let content = std::fs::read(directory.path().join(line["file"].as_str().unwrap())).unwrap();
     assert_eq!(content, b".dot\r\n");

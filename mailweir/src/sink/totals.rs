@@ -57,15 +57,7 @@ pub(super) fn add(counter: &AtomicU64, by: usize) {
 
 impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            connections,
-            mails,
-            recipients,
-            bytes,
-            refused_recipients,
-            refused_mails,
-            dropped,
-        } = self;
+        let Self { connections, mails, recipients, bytes, refused_recipients, refused_mails, dropped } = self;
         write!(
             f,
             "{mails} mails for {recipients} recipients, {bytes} bytes, over {connections} connections; refused \

@@ -54,11 +54,7 @@ pub(super) fn read(reader: &mut Reader) -> Settings {
 
 fn connection(keys: &mut Section<'_>, to: &mut Settings) {
     let servers = to.servers.drain(..).map(Server).collect();
-    to.servers = keys
-        .list("servers", servers)
-        .into_iter()
-        .map(|Server(url)| url)
-        .collect();
+    to.servers = keys.list("servers", servers).into_iter().map(|Server(url)| url).collect();
     to.credentials = keys.optional("credentials", to.credentials.take());
     to.user = keys.optional("user", to.user.take());
     let password = keys.optional("password", to.password.take().map(Secret));
@@ -106,39 +102,11 @@ fn times(keys: &mut Section<'_>, to: &mut Settings) {
 fn check(keys: &mut Section<'_>, settings: &Settings) {
     keys.check(!settings.servers.is_empty(), "servers", "must not be empty");
     keys.check((1..=5).contains(&settings.replicas), "replicas", "must be 1 to 5");
-    keys.check(
-        settings.queue_messages_max > 0,
-        "queue_messages_max",
-        "must not be 0",
-    );
-    keys.check(
-        settings.body_messages_max > 0,
-        "body_messages_max",
-        "must not be 0",
-    );
-    keys.check(
-        settings.chunk_bytes >= 1_024,
-        "chunk_bytes",
-        "must be at least 1024",
-    );
-    keys.check(
-        settings.ack_wait >= Duration::from_millis(100),
-        "ack_wait",
-        "must be at least 100 ms",
-    );
-    keys.check(
-        settings.poison_deliveries > 0,
-        "poison_deliveries",
-        "must not be 0",
-    );
-    keys.check(
-        settings.janitor_age <= settings.max_age,
-        "janitor_age",
-        "must not be above `bus.max_age`",
-    );
-    keys.check(
-        settings.password.is_none() || settings.user.is_some(),
-        "password",
-        "needs `bus.user`",
-    );
+    keys.check(settings.queue_messages_max > 0, "queue_messages_max", "must not be 0");
+    keys.check(settings.body_messages_max > 0, "body_messages_max", "must not be 0");
+    keys.check(settings.chunk_bytes >= 1_024, "chunk_bytes", "must be at least 1024");
+    keys.check(settings.ack_wait >= Duration::from_millis(100), "ack_wait", "must be at least 100 ms");
+    keys.check(settings.poison_deliveries > 0, "poison_deliveries", "must not be 0");
+    keys.check(settings.janitor_age <= settings.max_age, "janitor_age", "must not be above `bus.max_age`");
+    keys.check(settings.password.is_none() || settings.user.is_some(), "password", "needs `bus.user`");
 }

@@ -75,21 +75,9 @@ pub(super) fn read(reader: &mut Reader) -> (Settings, usize) {
     let slots = keys.get("slots", 40);
     keys.check((1..=4_096).contains(&slots), "slots", "must be 1 to 4096");
     keys.check(!settings.targets.is_empty(), "next_hop", "must not be empty");
-    keys.check(
-        settings.connections_per_target_max > 0,
-        "connections_per_target_max",
-        "must not be 0",
-    );
-    keys.check(
-        settings.mails_per_connection_max > 0,
-        "mails_per_connection_max",
-        "must not be 0",
-    );
-    keys.check(
-        settings.groups_parallel_max > 0,
-        "groups_parallel_max",
-        "must not be 0",
-    );
+    keys.check(settings.connections_per_target_max > 0, "connections_per_target_max", "must not be 0");
+    keys.check(settings.mails_per_connection_max > 0, "mails_per_connection_max", "must not be 0");
+    keys.check(settings.groups_parallel_max > 0, "groups_parallel_max", "must not be 0");
     keys.check(settings.breaker_failures > 0, "breaker_failures", "must not be 0");
     settings.timeouts = read_timeouts(reader, &timeouts);
     (settings, slots)

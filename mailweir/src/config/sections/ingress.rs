@@ -59,10 +59,7 @@ impl Word for IpNet {
 impl Ingress {
     /// Asks for its keys.
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let default = Endpoint::Tcp {
-            host: "127.0.0.1".into(),
-            port: 20024,
-        };
+        let default = Endpoint::Tcp { host: "127.0.0.1".into(), port: 20024 };
         let mut keys = reader.section("ingress");
         let mut server = Settings::default();
         let listen = keys.list("listen", vec![default]);
@@ -109,16 +106,8 @@ fn check(keys: &mut Section<'_>, listen: &[Endpoint], server: &Settings) {
     let deadline = server.reply_deadline;
     let rules = [
         (!listen.is_empty(), "listen", "must not be empty"),
-        (
-            server.size_bytes_max >= 1_024,
-            "size_bytes_max",
-            "must be at least 1 KiB",
-        ),
-        (
-            server.recipients_max >= 100,
-            "recipients_max",
-            "must be at least 100 (RFC 5321 section 4.5.3.1.8)",
-        ),
+        (server.size_bytes_max >= 1_024, "size_bytes_max", "must be at least 1 KiB"),
+        (server.recipients_max >= 100, "recipients_max", "must be at least 100 (RFC 5321 section 4.5.3.1.8)"),
         (
             server.command_bytes_max >= 512,
             "command_bytes_max",

@@ -45,19 +45,12 @@ pub(crate) struct Load {
 
 /// Adds the brackets that people leave out.
 pub(crate) fn in_brackets(address: &str) -> String {
-    if address.starts_with('<') {
-        address.to_owned()
-    } else {
-        format!("<{address}>")
-    }
+    if address.starts_with('<') { address.to_owned() } else { format!("<{address}>") }
 }
 
 impl Load {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let tcp = |port| Endpoint::Tcp {
-            host: "127.0.0.1".into(),
-            port,
-        };
+        let tcp = |port| Endpoint::Tcp { host: "127.0.0.1".into(), port };
         let mut keys = reader.section("load");
         let load = Self {
             to: keys.list("to", vec![tcp(20024)]),
@@ -77,21 +70,9 @@ impl Load {
             json: keys.get("json", false),
         };
         keys.check(!load.to.is_empty(), "to", "must not be empty");
-        keys.check(
-            (1..=10_000).contains(&load.connections),
-            "connections",
-            "must be 1 to 10000",
-        );
-        keys.check(
-            (1..=1_000).contains(&load.recipients),
-            "recipients",
-            "must be 1 to 1000",
-        );
-        keys.check(
-            (1..=1 << 30).contains(&load.size),
-            "size",
-            "must be 1 byte to 1 GiB",
-        );
+        keys.check((1..=10_000).contains(&load.connections), "connections", "must be 1 to 10000");
+        keys.check((1..=1_000).contains(&load.recipients), "recipients", "must be 1 to 1000");
+        keys.check((1..=1 << 30).contains(&load.size), "size", "must be 1 byte to 1 GiB");
         let sender = ReversePath::parse(&in_brackets(&load.sender), true);
         keys.check(sender.is_ok(), "sender", "must be an address, or <>");
         let recipient = ForwardPath::parse(&in_brackets(&load.recipient), true);

@@ -70,26 +70,15 @@ impl Sections {
         let server = &self.ingress.server;
         let fits = self.bus.content_bytes_max as u64 >= server.size_bytes_max;
         let mut keys = reader.section("bus");
-        keys.check(
-            fits,
-            "content_bytes_max",
-            "must not be below `ingress.size_bytes_max`",
-        );
+        keys.check(fits, "content_bytes_max", "must not be below `ingress.size_bytes_max`");
         let outlasts = self.bus.janitor_age > server.reply_deadline + server.reply_grace;
-        keys.check(
-            outlasts,
-            "janitor_age",
-            "must be above `ingress.reply_deadline` and its grace",
-        );
+        keys.check(outlasts, "janitor_age", "must be above `ingress.reply_deadline` and its grace");
     }
 
     /// Tells every role the node's name.
     pub(crate) fn set_hostname(&mut self, hostname: &str) {
-        for name in [
-            &mut self.ingress.server.hostname,
-            &mut self.scanner.hostname,
-            &mut self.relay.hostname,
-        ] {
+        for name in [&mut self.ingress.server.hostname, &mut self.scanner.hostname, &mut self.relay.hostname]
+        {
             hostname.clone_into(name);
         }
     }

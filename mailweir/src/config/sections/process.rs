@@ -31,10 +31,8 @@ impl Node {
             drain: keys.get("drain", Duration::from_secs(270)),
             threads: keys.get("threads", 0),
         };
-        let is_name = |name: &String| {
-            name.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b))
-        };
+        let is_name =
+            |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b));
         keys.check(
             node.hostname.as_ref().is_none_or(is_name),
             "hostname",
@@ -98,10 +96,7 @@ pub(crate) struct Log {
 impl Log {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let mut keys = reader.section("log");
-        Self {
-            level: keys.get("level", Level::INFO),
-            format: keys.get("format", LogFormat::Text),
-        }
+        Self { level: keys.get("level", Level::INFO), format: keys.get("format", LogFormat::Text) }
     }
 }
 
@@ -124,11 +119,7 @@ impl Admin {
             connections_max: keys.get("connections_max", 32),
             request_timeout: keys.get("request_timeout", Duration::from_secs(10)),
         };
-        keys.check(
-            (1..=1_024).contains(&admin.connections_max),
-            "connections_max",
-            "must be 1 to 1024",
-        );
+        keys.check((1..=1_024).contains(&admin.connections_max), "connections_max", "must be 1 to 1024");
         admin
     }
 }
@@ -145,9 +136,6 @@ pub(crate) struct Demo {
 impl Demo {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let mut keys = reader.section("demo");
-        Self {
-            any_port: keys.get("any_port", false),
-            nats: keys.get("nats", false),
-        }
+        Self { any_port: keys.get("any_port", false), nats: keys.get("nats", false) }
     }
 }

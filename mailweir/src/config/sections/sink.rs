@@ -30,10 +30,7 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let default = Endpoint::Tcp {
-            host: "127.0.0.1".into(),
-            port: 20025,
-        };
+        let default = Endpoint::Tcp { host: "127.0.0.1".into(), port: 20025 };
         let mut keys = reader.section("sink");
         let sink = Self {
             listen: keys.list("listen", vec![default]),

@@ -26,10 +26,7 @@ impl Word for Disposition {
 
 impl Word for OnFailure {
     fn parse(text: &str) -> Result<Self, String> {
-        let choices = [
-            ("tempfail", Self::Tempfail),
-            ("pass_unchecked", Self::PassUnchecked),
-        ];
+        let choices = [("tempfail", Self::Tempfail), ("pass_unchecked", Self::PassUnchecked)];
         choose(text, &choices)
     }
 
@@ -85,16 +82,8 @@ fn read_attachments(reader: &mut Reader) -> attachments::Settings {
         limits: default.limits,
     };
     let dotted = |list: &[String]| list.iter().any(|extension| extension.starts_with('.'));
-    keys.check(
-        !dotted(&settings.extensions),
-        "extensions",
-        "are written without the dot",
-    );
-    keys.check(
-        !dotted(&settings.double_extensions),
-        "double_extensions",
-        "are written without the dot",
-    );
+    keys.check(!dotted(&settings.extensions), "extensions", "are written without the dot");
+    keys.check(!dotted(&settings.double_extensions), "double_extensions", "are written without the dot");
     settings.limits = read_limits(reader, default.limits);
     settings
 }
@@ -153,16 +142,8 @@ impl Worker {
             relay_reserve: keys.get("relay_reserve", Duration::from_secs(60)),
         };
         let Slots { small, medium, large } = worker.slots;
-        keys.check(
-            small + medium + large > 0,
-            "slots_small",
-            "must not be 0 where the other slots are",
-        );
-        for (slots, key) in [
-            (small, "slots_small"),
-            (medium, "slots_medium"),
-            (large, "slots_large"),
-        ] {
+        keys.check(small + medium + large > 0, "slots_small", "must not be 0 where the other slots are");
+        for (slots, key) in [(small, "slots_small"), (medium, "slots_medium"), (large, "slots_large")] {
             keys.check(slots <= 4_096, key, "must not be above 4096");
         }
         keys.check(!worker.scan_timeout.is_zero(), "scan_timeout", "must not be 0");
