@@ -17,7 +17,7 @@ use serde_json::Value;
 use report::Cell;
 use setup::{Checks, Running, System};
 
-const SIZES: [(&str, u32); 3] = [("4k", 6_000), ("60k", 2_000), ("1m", 200)];
+const SIZES: [(&str, u32); 3] = [("4k", 6_000), ("60k", 2_000), ("1 MB", 200)];
 const CONNECTIONS: [u32; 3] = [1, 10, 50];
 
 fn main() -> Result<()> {
@@ -72,8 +72,12 @@ async fn cell(
     connections: u32,
     mails: u32,
 ) -> Result<Cell> {
-    let slow = if system == System::Amavis { 8 } else { 1 };
-    let mails = (mails / slow).max(50).max(connections * 2);
+    // About as long for the fast as for the slow.
+    let mails = match system {
+        System::Direct => mails * 4,
+        System::Standalone | System::Distributed => mails,
+        System::Amavis => (mails / 8).max(50).max(connections * 2),
+    };
     for role in &running.roles {
         proc::forget_peak(role)?;
     }
@@ -119,7 +123,8 @@ async fn memory() -> Result<String> {
         for role in &running.roles {
             proc::forget_peak(role)?;
         }
-        let args = ["load", "--to", &running.entry, "--size", "50m", "--connections", "40", "--mails", "40"];
+        let args =
+            ["load", "--to", &running.entry, "--size", "50 MB", "--connections", "40", "--mails", "40"];
         let output = tokio::process::Command::new(harness::node::binary())
             .args(args)
             .args(["--json", "--allow-failures"])

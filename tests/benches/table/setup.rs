@@ -107,7 +107,7 @@ impl Running {
             System::Amavis => {
                 let clamd = clamd.as_deref().map(|clamd| clamd.trim_start_matches("unix:"));
                 let amavis = Amavis::start(&socket.display().to_string(), clamd).await;
-                self.entry = amavis.port.endpoint();
+                self.entry = amavis.entry.clone();
                 self.roles.push(Role { name: "amavisd", pid: amavis.process.id() });
                 self._amavis = Some(amavis);
             }
