@@ -15,12 +15,9 @@ in_both_modes! {
 const SESSIONS: usize = 50;
 const MAILS: usize = 5_000;
 
-/// smtp-source declares no size, so each of its transactions counts as the largest mail.
-const ROOM: &str = "[ingress]\nin_flight_bytes_max = \"4GiB\"\n";
-
 async fn all_of_five_thousand_arrive(mode: Mode) {
     let (hop, clamd) = (NextHop::smtp().await, Clamd::start().await);
-    let system = System::build(mode, &hop.target()).clamd(&clamd.unix()).configuration(ROOM).start().await;
+    let system = System::build(mode, &hop.target()).clamd(&clamd.unix()).start().await;
     let directory = tempfile::tempdir().unwrap();
     let mut source = smtp_source::start(&system.lmtp, SESSIONS, MAILS, directory.path());
     let status = source.ended_within(Duration::from_secs(180)).await;

@@ -12,8 +12,8 @@ use harness::system::{Mode, System};
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 
-/// A dead worker's mails are somebody else's after a second; nothing declares a size.
-const SHORT: &str = "[bus]\nack_wait = \"1s\"\n[ingress]\nin_flight_bytes_max = \"4GiB\"\n";
+/// A dead worker's mails are somebody else's after a second.
+const SHORT: &str = "[bus]\nack_wait = \"1s\"\n";
 
 #[tokio::test]
 async fn a_killed_workers_mails_are_scanned_by_another() {
