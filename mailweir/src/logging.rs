@@ -34,4 +34,13 @@ pub(crate) fn install(settings: Log) {
     if let Err(error) = installed {
         tracing::debug!(%error, "log is installed already");
     }
+    tell_panics();
+}
+
+/// Logs where a panic happened, and not what it says: that may quote a mail (a string cut within a character does).
+fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
 }
