@@ -2,7 +2,7 @@
 
 use harness::client::{Client, dot_stuffed};
 use harness::mails::{TestMail, added_fields};
-use harness::next_hop::{NextHop, Phase, Protocol, Script};
+use harness::next_hop::{Gate, NextHop, Phase, Protocol, Reaction, Script};
 use harness::system::{Mode, System};
 
 in_both_modes! {
@@ -15,6 +15,7 @@ in_both_modes! {
     a_rejected_recipient_has_no_reply_after_the_dot,
     an_smtp_client_gets_one_reply,
     an_lmtp_next_hop_answers_for_each_recipient,
+    a_reply_is_passed_on_while_the_next_recipient_waits,
     next_hop_and_client_on_unix_sockets,
     many_mails_over_one_session,
 }
@@ -124,6 +125,21 @@ async fn an_lmtp_next_hop_answers_for_each_recipient(mode: Mode) {
     assert_eq!(replies.dot[1].code(), 250);
     assert_eq!(replies.dot[2].code() / 100, 4);
     assert_eq!(hop.only_mail().await.rcpt.len(), 3);
+}
+
+/// The second recipient is answered only after the client has the first one's reply: so that came early, or never.
+async fn a_reply_is_passed_on_while_the_next_recipient_waits(mode: Mode) {
+    let gate = Gate::new();
+    let script = Script::new(Protocol::Lmtp).rule(Phase::Dot, "<b@", Reaction::Behind(gate.clone()));
+    let hop = NextHop::start(script).await;
+    let system = System::build(mode, &hop.target()).start().await;
+    let mail = TestMail::new().to(&["<a@example.net>", "<b@example.net>"]);
+    let mut client = Client::lmtp(&system.lmtp).await;
+    client.begin(&mail).await;
+    client.send_raw(&dot_stuffed(&mail.content)).await;
+    client.expect("250 2.0.0 *").await;
+    gate.open();
+    client.expect("250 2.0.0 *").await;
 }
 
 async fn next_hop_and_client_on_unix_sockets(mode: Mode) {
