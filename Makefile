@@ -13,7 +13,7 @@ test: tools
 	$(CARGO) build --locked --package mailweir
 	$(CARGO) test --workspace --locked
 
-bench:
+bench: tools
 	$(CARGO) build --release --locked --package mailweir
 	$(CARGO) bench --locked --package tests --bench table
 
