@@ -63,6 +63,16 @@ impl MessageKey {
         hasher.finalize_xof().fill(&mut key);
         Self(key)
     }
+
+    /// Whether it is no more than the transaction's own name: the client gave no IDENT, so no retry can be known.
+    pub fn is_of(&self, tx: TxId) -> bool {
+        self.0 == *tx.as_bytes()
+    }
+
+    /// The sixteen bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// 32 hex digits.
@@ -74,6 +84,8 @@ impl fmt::Display for MessageKey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn key(ident: Option<&str>, sender: &str, content: &[u8], tx: u128) -> MessageKey {
@@ -90,6 +102,22 @@ mod tests {
     fn honest_identical_mails_are_two() {
         assert_ne!(key(None, "<a@b>", b"x", 1), key(None, "<a@b>", b"x", 2));
         assert_ne!(key(Some("4F"), "<a@b>", b"x", 1), key(Some("50"), "<a@b>", b"x", 1));
+    }
+
+    proptest! {
+        /// What two mails are when everything but the IDENT is the same: two, unless the IDENTs are one.
+        #[test]
+        fn only_one_ident_makes_two_transactions_one_mail(
+            one in prop::option::of("[!-~]{1,20}"),
+            other in prop::option::of("[!-~]{1,20}"),
+            content in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let [first, second] = [(&one, 1), (&other, 2)]
+                .map(|(ident, tx)| key(ident.as_deref(), "<a@b>", &content, tx));
+            prop_assert_eq!(first == second, one.is_some() && one == other);
+            let retry = key(one.as_deref(), "<a@b>", &content, 3);
+            prop_assert_eq!(first == retry, one.is_some());
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum ReplyClass {
 }
 
 /// A final reply: 2xx, 4xx or 5xx.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reply {
     code: u16,
     enhanced: Option<Enhanced>,
