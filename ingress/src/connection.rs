@@ -243,7 +243,8 @@ where
     /// The client is gone, and with it everybody who could be told.
     async fn abandon(&mut self, mut transaction: Transaction) {
         self.context.metrics.unanswered.inc(Unanswered::ClientLost);
-        if self.context.rules.settings().client_loss == ClientLoss::Finish {
+        let finishes = self.context.rules.settings().client_loss == ClientLoss::Finish;
+        if finishes && transaction.mail.has_ident() {
             tokio::select! {
                 biased;
                 _outcomes = &mut transaction.task => {}

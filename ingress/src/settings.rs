@@ -27,10 +27,11 @@ pub enum BareNewlines {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientLoss {
     /// [`crate::Pipeline::submit`] is dropped: the client still has the mail and sends it again, so what was not
-    /// delivered yet should not be. Right where nothing remembers outcomes.
-    #[default]
+    /// delivered yet should not be. Right where nothing remembers outcomes, and always done with a mail without an
+    /// IDENT, whose retry nobody could know.
     Cancel,
     /// It runs on. Right where the outcome is recorded and answers the client's retry.
+    #[default]
     Finish,
 }
 
@@ -66,7 +67,8 @@ pub struct Settings {
     pub data_rate_after: Duration,
     /// When every recipient must be answered, counted from the final dot. Default 240 s.
     pub reply_deadline: Duration,
-    /// What the pipeline gets beyond its deadline to say so itself. Default 5 s.
+    /// What the pipeline gets beyond its deadline to say so itself, and what a mail that is at the final dot gets to
+    /// be answered. Default 65 s.
     pub reply_grace: Duration,
     /// Content in memory, counted at MAIL by SIZE=; without one as 1 MiB, and once it outgrows that
     /// as [`Self::size_bytes_max`]. Never taken for less than one largest mail. Default 1 GiB.
@@ -79,7 +81,7 @@ pub struct Settings {
     pub access: Vec<IpNet>,
     /// What happens to bare CR and LF. Default normalise.
     pub bare_newlines: BareNewlines,
-    /// What happens to a mail whose client vanished. Default cancel.
+    /// What happens to a mail with an IDENT whose client vanished. Default finish.
     pub client_loss: ClientLoss,
 }
 
@@ -100,7 +102,7 @@ impl Default for Settings {
             data_rate_min: 500,
             data_rate_after: Duration::from_secs(60),
             reply_deadline: Duration::from_secs(240),
-            reply_grace: Duration::from_secs(5),
+            reply_grace: Duration::from_secs(65),
             in_flight_bytes_max: 1024 * MIB,
             transactions_max: 1_000,
             sessions_max: 1_000,

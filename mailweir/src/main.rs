@@ -7,6 +7,7 @@ mod admin;
 mod cli;
 mod config;
 mod demo;
+mod failpoints;
 mod load;
 mod logging;
 mod output;
@@ -26,10 +27,12 @@ use tokio::task::JoinSet;
 use tracing::Level;
 
 use cli::{Command, Invocation};
-use config::{Config, Environment, FILE_VARIABLE, Host, Log, Sources};
+use config::{Config, Environment, FAILPOINT_VARIABLE, FILE_VARIABLE, Host, Log, Sources};
 use run::{EgressRole, IngressRole, Inherited, Role, Standalone, WorkerRole};
 use signals::{Shutdown, Signals};
 
+/// Where systemd tells a service its StateDirectory=.
+const STATE_VARIABLE: &str = "STATE_DIRECTORY";
 /// The command line or the configuration is wrong.
 const WRONG_USE: u8 = 2;
 
@@ -93,6 +96,9 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
     let environment: Environment = variables
         .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
         .collect();
+    let failpoints = environment.get(FAILPOINT_VARIABLE).map(|text| failpoints::parse(text)).transpose();
+    let failpoints = failpoints.map_err(|error| vec![format!("{FAILPOINT_VARIABLE}: {error}")])?;
+    let host = host(&environment);
     let path = invocation.file.or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
     let file = match path {
         Some(path) => match std::fs::read_to_string(&path) {
@@ -102,13 +108,14 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
         None => None,
     };
     let sources = Sources { file, environment, flags: invocation.flags };
-    let config = Config::load(sources)
+    let mut config = Config::load(sources)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(config.on_host(&host()))
+    config.sections.failpoints = failpoints.unwrap_or_default();
+    Ok(config.on_host(&host))
 }
 
-/// What the kernel tells; `localhost` and plenty of memory where it does not.
-fn host() -> Host {
+/// What the kernel tells, `localhost` and plenty of memory where it does not; and what the service manager tells.
+fn host(environment: &Environment) -> Host {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let name = match read("/proc/sys/kernel/hostname").trim() {
         "" => "localhost".into(),
@@ -118,7 +125,11 @@ fn host() -> Host {
         let total = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
         total.parse::<u64>().ok()
     });
-    Host { name, memory_bytes: kib.map_or(u64::MAX, |kib| kib * 1_024) }
+    Host {
+        name,
+        memory_bytes: kib.map_or(u64::MAX, |kib| kib * 1_024),
+        state_directory: environment.get(STATE_VARIABLE).map(PathBuf::from),
+    }
 }
 
 fn run(command: Command, config: Config) -> Result<ExitCode> {

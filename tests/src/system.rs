@@ -214,6 +214,9 @@ impl System {
         let mut args = vec![role.to_owned()];
         args.extend(self.builder.common(&self.directory));
         let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
+        if role == "standalone" {
+            flag("--state-directory", &self.directory.path().display().to_string());
+        }
         if matches!(role, "standalone" | "ingress") {
             flag("--listen", &self.builder.listen);
         }

@@ -51,6 +51,11 @@ impl Facts {
             sender_domain: domain_of(mail.envelope.sender()),
         }
     }
+
+    /// Whether a retry of it can be known.
+    pub(super) fn has_ident(&self) -> bool {
+        self.ident.is_some()
+    }
 }
 
 fn domain_of(sender: &ReversePath) -> Option<String> {

@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Many(&'static str),
     /// A truth value; `--flag` alone means true.
     Switch,
+    /// No value: it means false.
+    Off,
 }
 
 /// One flag.
@@ -28,7 +30,7 @@ const fn flag(name: &'static str, key: &'static str, kind: Kind, help: &'static 
     Flag { name, key, kind, help }
 }
 
-use Kind::{Many, One, Switch};
+use Kind::{Many, Off, One, Switch};
 
 const LOG: [Flag; 2] = [
     flag("log-level", "log.level", One("LEVEL"), "error, warn, info, debug or trace"),
@@ -49,6 +51,10 @@ const LISTEN: Flag =
 const CLAMD: Flag = flag("clamd", "clamd.hosts", Many("ADDRESS"), "A clamd: HOST:PORT or unix:PATH");
 const NEXT_HOP: Flag =
     flag("next-hop", "egress.next_hop", Many("ADDRESS"), "Where scanned mails go: HOST:PORT or unix:PATH");
+const NO_LEDGER: Flag =
+    flag("no-ledger", "ledger.enabled", Off, "Remember nothing: a retry may bring a second copy");
+const STATE: Flag =
+    flag("state-directory", "ledger.directory", One("DIR"), "Where the ledger is kept, over restarts");
 const NATS: [Flag; 2] = [
     flag("nats", "bus.servers", Many("URL"), "A NATS server: nats://HOST:PORT"),
     flag("create-streams", "bus.create_streams", Switch, "Create streams that are missing"),
@@ -107,27 +113,30 @@ pub(crate) fn of(command: Command) -> Vec<Flag> {
     match command {
         Command::Standalone => {
             flags.extend(SERVICE);
-            flags.extend([LISTEN, CLAMD, NEXT_HOP]);
+            flags.extend([LISTEN, CLAMD, NEXT_HOP, NO_LEDGER, STATE]);
         }
         Command::Ingress => {
             flags.extend(SERVICE);
-            flags.push(LISTEN);
+            flags.extend([LISTEN, NO_LEDGER]);
             flags.extend(NATS);
         }
         Command::Worker => {
             flags.extend(SERVICE);
-            flags.push(CLAMD);
+            flags.extend([CLAMD, NO_LEDGER]);
             flags.extend(NATS);
         }
         Command::Egress => {
             flags.extend(SERVICE);
-            flags.push(NEXT_HOP);
+            flags.extend([NEXT_HOP, NO_LEDGER]);
             flags.extend(NATS);
         }
-        Command::TopologyShow | Command::TopologyApply => flags.extend(NATS),
+        Command::TopologyShow | Command::TopologyApply => {
+            flags.extend(NATS);
+            flags.push(NO_LEDGER);
+        }
         Command::ConfigCheck | Command::ConfigShow => {
             flags.extend(SERVICE);
-            flags.extend([LISTEN, CLAMD, NEXT_HOP]);
+            flags.extend([LISTEN, CLAMD, NEXT_HOP, NO_LEDGER, STATE]);
             flags.extend(NATS);
         }
         Command::Demo => {

@@ -156,6 +156,11 @@ fn argument(flag: &Flag) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .overrides_with(flag.name),
+        Kind::Off => argument
+            .action(ArgAction::Set)
+            .num_args(0)
+            .default_missing_value("false")
+            .overrides_with(flag.name),
     }
 }
 

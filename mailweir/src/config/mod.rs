@@ -13,7 +13,7 @@ mod words;
 use std::fmt;
 use std::path::PathBuf;
 
-pub(crate) use raw::{Environment, FILE_VARIABLE, FlagValue, Origin};
+pub(crate) use raw::{Environment, FAILPOINT_VARIABLE, FILE_VARIABLE, FlagValue, Origin};
 pub(crate) use sections::*;
 
 use raw::Raw;
@@ -79,6 +79,8 @@ pub(crate) struct Host {
     pub(crate) name: String,
     /// Its memory.
     pub(crate) memory_bytes: u64,
+    /// Where the service may keep files, when it is told.
+    pub(crate) state_directory: Option<PathBuf>,
 }
 
 /// A valid configuration.
@@ -122,7 +124,7 @@ impl Config {
         Self::load(Sources { flags: flags.iter().map(flag).collect(), ..Sources::default() })
     }
 
-    /// The same, with the machine's name and a share of its memory where nobody said otherwise.
+    /// The same, with the machine's name, directory and a share of its memory where nobody said otherwise.
     pub(crate) fn on_host(mut self, host: &Host) -> Self {
         if self.sections.node.hostname.is_none() {
             self.sections.set_hostname(&host.name);
@@ -132,6 +134,12 @@ impl Config {
             let bytes = ::ingress::Settings::in_flight_bytes_for(host.memory_bytes);
             self.sections.ingress.server.in_flight_bytes_max = bytes;
             self.show("ingress.in_flight_bytes_max", words::quoted(&units::show_size(bytes)));
+        }
+        if let Some(directory) = &host.state_directory
+            && !self.is_set("ledger.directory")
+        {
+            self.sections.ledger.directory.clone_from(directory);
+            self.show("ledger.directory", words::quoted(&directory.to_string_lossy()));
         }
         self
     }

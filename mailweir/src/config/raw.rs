@@ -19,6 +19,8 @@ use super::Problem;
 pub(crate) const PREFIX: &str = "MAILWEIR_";
 /// The variable that names the file; no key of its own.
 pub(crate) const FILE_VARIABLE: &str = "MAILWEIR_CONFIG";
+/// The variable of tests that names steps where the process kills itself; no key either.
+pub(crate) const FAILPOINT_VARIABLE: &str = "MAILWEIR_FAILPOINT";
 
 /// The environment, injected.
 pub(crate) type Environment = BTreeMap<String, String>;
@@ -90,7 +92,9 @@ pub(crate) struct Raw {
 impl Raw {
     /// Takes environment and flags.
     pub(crate) fn new(environment: &Environment, flags: Vec<FlagValue>) -> Self {
-        let ours = environment.iter().filter(|(name, _)| name.starts_with(PREFIX) && *name != FILE_VARIABLE);
+        let is_key =
+            |name: &str| name.starts_with(PREFIX) && ![FILE_VARIABLE, FAILPOINT_VARIABLE].contains(&name);
+        let ours = environment.iter().filter(|(name, _)| is_key(name));
         let mut raw = Self {
             variables: ours.map(|(name, text)| (name.clone(), text.clone())).collect(),
             ..Self::default()

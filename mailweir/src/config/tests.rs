@@ -105,14 +105,20 @@ fn broken_syntax_is_told_with_its_line_beside_other_mistakes() {
 #[test]
 fn values_at_their_limits() {
     for (key, good, bad) in [
-        ("ingress.reply_deadline", "535 s", "0 s"),
+        ("ingress.reply_deadline", "475 s", "0 s"),
         ("ingress.size_bytes_max", "1 KiB", "1023"),
         ("ingress.recipients_max", "100", "99"),
         ("ingress.command_bytes_max", "512", "511"),
         ("bus.replicas", "5", "6"),
         ("bus.replicas", "1", "0"),
         ("bus.janitor_age", "30 m", "1801 s"),
-        ("bus.janitor_age", "246 s", "245 s"),
+        ("bus.janitor_age", "541 s", "540 s"),
+        ("ledger.settle_timeout", "60 s", "61 s"),
+        ("ledger.claim_stale", "1 s", "999 ms"),
+        ("ledger.records_max", "1000", "999"),
+        ("ledger.max_age", "60 s", "59 s"),
+        ("ledger.run_on", "659 s", "660 s"),
+        ("ledger.sync", "always", "sometimes"),
         ("bus.content_bytes_max", "50 MiB", "52428799"),
         ("bus.chunk_bytes", "1 KiB", "1023"),
         ("bus.ack_wait", "100 ms", "99 ms"),
@@ -181,8 +187,20 @@ fn a_small_machine_holds_less_in_flight_unless_it_was_told_to() {
     assert_eq!(in_flight(&[("ingress.in_flight_bytes_max", "1 GiB")]), 1 << 30);
 }
 
+#[test]
+fn the_service_manager_says_where_the_ledger_is_unless_somebody_else_does() {
+    let directory = |flags: &[(&str, &str)], told: Option<&str>| {
+        let host = Host { state_directory: told.map(Into::into), ..host(1 << 30) };
+        let config = Config::of_flags(flags).unwrap().on_host(&host);
+        config.sections.ledger.directory.display().to_string()
+    };
+    assert_eq!(directory(&[], None), "/var/lib/mailweir");
+    assert_eq!(directory(&[], Some("/var/lib/private/mailweir")), "/var/lib/private/mailweir");
+    assert_eq!(directory(&[("ledger.directory", "/x")], Some("/y")), "/x");
+}
+
 fn host(memory_bytes: u64) -> Host {
-    Host { name: "machine".into(), memory_bytes }
+    Host { name: "machine".into(), memory_bytes, state_directory: None }
 }
 
 fn values(config: &Config) -> Vec<(String, String)> {

@@ -5,16 +5,22 @@
 mod bus;
 mod egress;
 mod ingress;
+mod ledger;
 mod load;
 mod process;
 mod sink;
 mod worker;
 
 pub(crate) use ingress::Ingress;
+pub(crate) use ledger::Ledger;
 pub(crate) use load::{Load, in_brackets};
 pub(crate) use process::{Admin, Demo, Log, LogFormat, Node};
 pub(crate) use sink::Sink;
 pub(crate) use worker::Worker;
+
+use std::time::Duration;
+
+use proto::failpoint::Failpoints;
 
 use super::reader::Reader;
 
@@ -31,6 +37,9 @@ pub(crate) struct Sections {
     /// Deliveries at once, in a process that is an egress alone.
     pub(crate) relay_slots: usize,
     pub(crate) bus: ::bus::Settings,
+    pub(crate) ledger: Ledger,
+    /// Of tests; none unless the environment names some.
+    pub(crate) failpoints: Failpoints,
     pub(crate) load: Load,
     pub(crate) sink: Sink,
     pub(crate) demo: Demo,
@@ -48,6 +57,8 @@ impl Sections {
             log: Log::read(reader),
             admin: Admin::read(reader),
             bus: bus::read(reader),
+            ledger: Ledger::read(reader),
+            failpoints: Failpoints::default(),
             load: Load::read(reader),
             sink: Sink::read(reader),
             demo: Demo::read(reader),
@@ -73,6 +84,14 @@ impl Sections {
         keys.check(fits, "content_bytes_max", "must not be below `ingress.size_bytes_max`");
         let outlasts = self.bus.janitor_age > server.reply_deadline + server.reply_grace;
         keys.check(outlasts, "janitor_age", "must be above `ingress.reply_deadline` and its grace");
+        if self.ledger.enabled {
+            let runs_on = self.bus.janitor_age > server.reply_deadline + self.ledger.run_on;
+            keys.check(runs_on, "janitor_age", "must be above `ingress.reply_deadline` and `ledger.run_on`");
+        }
+        let slack = Duration::from_secs(5);
+        let settles = self.ledger.settle_timeout + slack <= server.reply_grace || !self.ledger.enabled;
+        let mut keys = reader.section("ledger");
+        keys.check(settles, "settle_timeout", "must be 5 s below `ingress.reply_grace`");
     }
 
     /// Tells every role the node's name.
