@@ -15,6 +15,7 @@ mod early;
 mod gate;
 mod listener;
 mod metrics;
+pub mod overload;
 mod pace;
 mod pipeline;
 mod server;

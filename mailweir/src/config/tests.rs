@@ -113,6 +113,8 @@ fn values_at_their_limits() {
         ("bus.replicas", "1", "0"),
         ("bus.janitor_age", "30 m", "1801 s"),
         ("bus.janitor_age", "541 s", "540 s"),
+        ("ingress.overload_fill", "20", "19"),
+        ("ingress.overload_wait", "1 s", "999 ms"),
         ("ledger.settle_timeout", "60 s", "61 s"),
         ("ledger.claim_stale", "1 s", "999 ms"),
         ("ledger.records_max", "1000", "999"),

@@ -1,6 +1,6 @@
 //! `[ingress]`: where mail is taken and every limit of the server.
 
-use ::ingress::{BareNewlines, ClientLoss, Settings};
+use ::ingress::{BareNewlines, ClientLoss, Settings, overload};
 use ipnet::IpNet;
 use proto::Endpoint;
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub(crate) struct Ingress {
     pub(crate) listen: Vec<Endpoint>,
     /// `hostname` is the node's and set later.
     pub(crate) server: Settings,
+    /// From when on MAIL is answered 451. Default 60 s and 85 %.
+    pub(crate) overload: overload::Limits,
 }
 
 impl Word for BareNewlines {
@@ -68,8 +70,15 @@ impl Ingress {
         read_times(&mut keys, &mut server);
         server.bare_newlines = keys.get("bare_newlines", server.bare_newlines);
         server.client_loss = keys.get("client_loss", server.client_loss);
+        let percent: u8 = keys.get("overload_fill", 85);
+        keys.check((20..=100).contains(&percent), "overload_fill", "must be 20 to 100");
+        let overload = overload::Limits {
+            wait: keys.get("overload_wait", Duration::from_secs(60)),
+            fill: f64::from(percent) / 100.0,
+        };
+        keys.check(overload.wait >= Duration::from_secs(1), "overload_wait", "must be at least 1 s");
         check(&mut keys, &listen, &server);
-        Self { listen, server }
+        Self { listen, server, overload }
     }
 }
 

@@ -1,3 +1,5 @@
+//! The walk along lines as they stand, step by step.
+
 use uuid::Uuid;
 
 use super::*;
