@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table or ends")]
 
 mod amavis;
+mod join;
 mod proc;
 mod report;
 mod setup;
@@ -26,6 +27,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         let cells = table(&only).await?;
         println!("{}", report::markdown(&cells));
+        println!("{}", join::table().await);
         println!("{}", memory().await?);
         Ok(())
     })
@@ -35,7 +37,9 @@ async fn table(only: &[String]) -> Result<Vec<Cell>> {
     let systems = [
         (System::Direct, Checks::None),
         (System::Standalone, Checks::None),
+        (System::StandaloneNoLedger, Checks::None),
         (System::Distributed, Checks::None),
+        (System::DistributedNoLedger, Checks::None),
         (System::Amavis, Checks::None),
         (System::Standalone, Checks::ClamdAndAttachments),
         (System::Distributed, Checks::ClamdAndAttachments),
@@ -75,7 +79,10 @@ async fn cell(
     // About as long for the fast as for the slow.
     let mails = match system {
         System::Direct => mails * 4,
-        System::Standalone | System::Distributed => mails,
+        System::Standalone
+        | System::StandaloneNoLedger
+        | System::Distributed
+        | System::DistributedNoLedger => mails,
         System::Amavis => (mails / 8).max(50).max(connections * 2),
     };
     for role in &running.roles {
@@ -106,8 +113,19 @@ async fn cell(
 /// Runs the load generator, which fails unless every mail was accepted.
 async fn load(to: &str, size: &str, connections: u32, mails: u32) -> Result<Value> {
     let (connections, mails) = (connections.to_string(), mails.to_string());
-    let args =
-        ["load", "--to", to, "--size", size, "--connections", &connections, "--mails", &mails, "--json"];
+    let args = [
+        "load",
+        "--to",
+        to,
+        "--size",
+        size,
+        "--connections",
+        &connections,
+        "--mails",
+        &mails,
+        "--ident",
+        "--json",
+    ];
     let output = tokio::process::Command::new(harness::node::binary()).args(args).output().await?;
     ensure!(output.status.success(), "load failed: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("reading the report of load")

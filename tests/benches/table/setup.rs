@@ -15,7 +15,9 @@ use crate::proc::Role;
 pub(crate) enum System {
     Direct,
     Standalone,
+    StandaloneNoLedger,
     Distributed,
+    DistributedNoLedger,
     Amavis,
 }
 
@@ -24,8 +26,18 @@ impl System {
         match self {
             Self::Direct => "direct",
             Self::Standalone => "standalone",
+            Self::StandaloneNoLedger => "standalone --no-ledger",
             Self::Distributed => "distributed",
+            Self::DistributedNoLedger => "distributed --no-ledger",
             Self::Amavis => "amavisd-new",
+        }
+    }
+
+    /// The flags of every role of it.
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::StandaloneNoLedger | Self::DistributedNoLedger => &["--no-ledger"],
+            Self::Direct | Self::Standalone | Self::Distributed | Self::Amavis => &[],
         }
     }
 }
@@ -90,19 +102,22 @@ impl Running {
         let scan = scan_flags(checks, clamd.as_deref());
         match system {
             System::Direct => self.entry = next_hop,
-            System::Standalone => {
-                let args = [&["--listen", "127.0.0.1:0", "--next-hop", &next_hop][..], &scan].concat();
+            System::Standalone | System::StandaloneNoLedger => {
+                let state = directory.display().to_string();
+                let args = ["--listen", "127.0.0.1:0", "--next-hop", &next_hop, "--state-directory", &state];
+                let args = [&args[..], system.flags(), &scan].concat();
                 self.entry = self.node("standalone", &args, &directory).await;
             }
-            System::Distributed => {
+            System::Distributed | System::DistributedNoLedger => {
                 let nats = Nats::start().await;
                 let url = nats.url();
                 self.roles.push(Role { name: "nats-server", pid: nats.process().id() });
                 self._nats = Some(nats);
-                self.entry =
-                    self.node("ingress", &["--nats", &url, "--listen", "127.0.0.1:0"], &directory).await;
-                self.node("egress", &["--nats", &url, "--next-hop", &next_hop], &directory).await;
-                self.node("worker", &[&["--nats", &url][..], &scan].concat(), &directory).await;
+                let common = [&["--nats", &url][..], system.flags()].concat();
+                let ingress = [&common[..], &["--listen", "127.0.0.1:0"]].concat();
+                self.entry = self.node("ingress", &ingress, &directory).await;
+                self.node("egress", &[&common[..], &["--next-hop", &next_hop]].concat(), &directory).await;
+                self.node("worker", &[&common[..], &scan].concat(), &directory).await;
             }
             System::Amavis => {
                 let clamd = clamd.as_deref().map(|clamd| clamd.trim_start_matches("unix:"));
