@@ -115,6 +115,9 @@ pub struct Settings {
     pub reply_slack: Duration,
     /// Without this much time left for its reply, no final dot is sent. Default 500 ms.
     pub dot_wait_min: Duration,
+    /// How long beyond the deadline a reply to the final dot is still waited for and kept: what is known late answers
+    /// a retry, what never was known brings a second copy. Default 0.
+    pub settle: Duration,
 }
 
 impl Default for Settings {
@@ -136,6 +139,7 @@ impl Default for Settings {
             groups_parallel_max: 4,
             reply_slack: Duration::from_millis(500),
             dot_wait_min: Duration::from_millis(500),
+            settle: Duration::ZERO,
         }
     }
 }

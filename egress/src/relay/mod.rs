@@ -43,9 +43,11 @@ struct Job<'a, F> {
     mail: &'a Mail,
     fence: &'a F,
     early: &'a dyn Early,
-    /// By then every reply is known; what is left behind is for recording them.
+    /// By then everything before the final dot is done.
     until: Instant,
-    /// The deadline.
+    /// By then every reply to it is known; what is left behind is for recording them.
+    settled: Instant,
+    /// The end.
     end: Instant,
 }
 
@@ -74,8 +76,9 @@ impl Relay {
         }
     }
 
-    /// Carries out `verdict`: one reply for every recipient of `mail`, at the latest at `deadline`. `early` hears
-    /// each as soon as it is final.
+    /// Carries out `verdict`: one reply for every recipient of `mail`, at the latest at `deadline`, or
+    /// [`Settings::settle`] later when the next hop had the final dot by then. `early` hears each as soon as it is
+    /// final.
     pub async fn deliver(
         &self,
         mail: &Mail,
@@ -85,13 +88,15 @@ impl Relay {
         deadline: Deadline,
     ) -> Outcomes {
         let began = Instant::now();
+        let until = Instant::from_std(deadline.reserve(self.settings.reply_slack).at());
         let job = Job {
             relay: self,
             mail,
             fence,
             early,
-            until: Instant::from_std(deadline.reserve(self.settings.reply_slack).at()),
-            end: Instant::from_std(deadline.at()),
+            until,
+            settled: until + self.settings.settle,
+            end: Instant::from_std(deadline.at()) + self.settings.settle,
         };
         let mut outcomes = Outcomes::unknown(&mail.envelope);
         let groups = verdict.groups_of(&mail.envelope);

@@ -256,7 +256,7 @@ impl<F: Fence> Job<'_, F> {
                     tally.settle(*position, for_recipient(label, &reply));
                 }
             };
-            let committed = line.connection.commit(self.until, &mut answers).await;
+            let committed = line.connection.commit(self.settled, &mut answers).await;
             line.lane.metrics.dot.observe(began.elapsed().as_secs_f64());
             line.lane.metrics.content.inc_by(self.mail.content.len() as u64);
             if let Err(failure) = &committed {

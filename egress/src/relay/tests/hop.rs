@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -19,6 +20,8 @@ use crate::{Protocol, Target};
 pub(super) enum Say {
     /// These lines.
     Reply(&'static str),
+    /// These lines, after so long.
+    Late(Duration, &'static str),
     /// Nothing, and the connection stays.
     Silence,
     /// Nothing, and the connection goes.
@@ -248,6 +251,11 @@ impl Served {
 async fn say(stream: &mut BufReader<UnixStream>, what: &Say) -> Option<()> {
     match what {
         Say::Reply(text) => {
+            stream.write_all(format!("{text}\r\n").as_bytes()).await.ok()?;
+            Some(())
+        }
+        Say::Late(after, text) => {
+            tokio::time::sleep(*after).await;
             stream.write_all(format!("{text}\r\n").as_bytes()).await.ok()?;
             Some(())
         }

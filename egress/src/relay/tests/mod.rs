@@ -137,6 +137,21 @@ async fn a_next_hop_that_never_answers_the_dot_has_until_the_deadline() {
     assert_eq!(bench.hops[0].connections(), 1);
 }
 
+/// What comes later than that is in doubt, and so is what comes within it where nothing is kept.
+#[tokio::test(start_paused = true)]
+async fn a_reply_to_the_dot_that_comes_after_the_deadline_counts_while_it_is_waited_for() {
+    for (settle, late, code) in [(20, 64, 250), (20, 65, 451), (0, 46, 451)] {
+        let script =
+            Script { dot: vec![Say::Late(Duration::from_secs(late), "250 Ok")], ..Script::default() };
+        let settle = Duration::from_secs(settle);
+        let bench = Bench::new(Protocol::Smtp, vec![vec![script]], |settings| settings.settle = settle);
+        let ledger = Ledger::answering(vec![]);
+        let outcomes = bench.deliver_by(&mail(&["a@x"]), &ledger).await;
+        assert_eq!(codes(&outcomes), [code], "{late} s");
+        assert_eq!(ledger.recorded(), [[(0, code)]]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_mail_too_big_for_the_next_hop_is_refused_by_its_own_word() {
     let mail_says = |text| Script { mail: Say::Reply(text), ..Script::default() };

@@ -55,6 +55,7 @@ pub(super) fn read(reader: &mut Reader) -> (Settings, usize) {
         groups_parallel_max,
         reply_slack,
         dot_wait_min,
+        settle,
     } = Settings::default();
     let mut keys = reader.section("egress");
     let mut settings = Settings {
@@ -71,6 +72,8 @@ pub(super) fn read(reader: &mut Reader) -> (Settings, usize) {
         groups_parallel_max: keys.get("groups_parallel_max", groups_parallel_max),
         reply_slack: keys.get("reply_slack", reply_slack),
         dot_wait_min: keys.get("dot_wait_min", dot_wait_min),
+        // Goes with `ledger.settle_timeout`.
+        settle,
     };
     let slots = keys.get("slots", 40);
     keys.check((1..=4_096).contains(&slots), "slots", "must be 1 to 4096");

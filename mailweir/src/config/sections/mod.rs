@@ -24,6 +24,9 @@ use proto::failpoint::Failpoints;
 
 use super::reader::Reader;
 
+/// How long a late reply may take from the relay to the ingress.
+const WAY_BACK: Duration = Duration::from_secs(2);
+
 /// All tables.
 #[derive(Debug)]
 pub(crate) struct Sections {
@@ -69,11 +72,19 @@ impl Sections {
             relay,
             relay_slots,
         };
+        sections.settle();
         sections.check(reader);
         if let Some(hostname) = sections.node.hostname.clone() {
             sections.set_hostname(&hostname);
         }
         sections
+    }
+
+    /// The relay knows a late reply before the ingress gives it up.
+    fn settle(&mut self) {
+        if self.ledger.enabled {
+            self.relay.settle = self.ledger.settle_timeout.saturating_sub(WAY_BACK);
+        }
     }
 
     /// What must fit together across tables.

@@ -14,4 +14,4 @@ mod policy;
 mod session;
 
 /// Configuration for tests in which the deadline is reached: the client is answered after six seconds.
-const IMPATIENT: &str = "[ingress]\nreply_deadline = \"6s\"\n[egress]\nretry_pause = \"200ms\"\n";
+const IMPATIENT: &str = "[ingress]\nreply_deadline = \"6s\"\n[egress]\nretry_pause = \"200ms\"\n[ledger]\nsettle_timeout = \"2s\"\n";
