@@ -148,6 +148,12 @@ fn check(settings: &Settings) -> Result<(), ConnectError> {
         (settings.chunk_bytes >= 1_024, "chunk_bytes must be at least 1024"),
         (settings.janitor_age <= settings.max_age, "janitor_age must not be above max_age"),
         (settings.poison_deliveries > 0, "poison_deliveries must not be 0"),
+        (settings.ledger.is_none_or(|l| l.records_max > 0), "records_max must not be 0"),
+        (
+            settings.ledger.is_none_or(|l| l.claim_stale >= Duration::from_millis(100)),
+            "claim_stale must be at least 100 ms",
+        ),
+        (settings.ledger.is_none_or(|l| l.max_age >= l.claim_stale), "max_age must not be below claim_stale"),
     ];
     match rules.into_iter().find(|(holds, _)| !holds) {
         Some((_, broken)) => Err(ConnectError::Limit(broken)),

@@ -201,7 +201,7 @@ impl Client {
             to: To::Mail,
             stream: &inner.names.mail,
             subject: inner.names.job(mail.class(), mail.tx),
-            id: mail.tx.to_string(),
+            id: Some(mail.tx.to_string()),
             expected: None,
             when_full: WhenFull::Refuse,
         };

@@ -82,7 +82,7 @@ pub(crate) async fn put_chunks(
             to: To::Body,
             stream: &inner.names.body,
             subject: inner.names.chunks_of(mail.tx),
-            id: format!("{}.{index}", mail.tx),
+            id: Some(format!("{}.{index}", mail.tx)),
             expected: None,
             when_full: WhenFull::Refuse,
         };

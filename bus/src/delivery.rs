@@ -35,6 +35,8 @@ pub(crate) enum Settle {
     Nak(Duration),
     /// Never offer it again, and leave it where it lies.
     Term,
+    /// Say nothing: somebody else has it, or will get it after `ack_wait`.
+    Mute,
 }
 
 impl Delivery {
@@ -66,6 +68,10 @@ impl Delivery {
             Settle::Ack => Bytes::from_static(b"+ACK"),
             Settle::Nak(delay) => format!(r#"-NAK {{"delay":{}}}"#, delay.as_nanos()).into(),
             Settle::Term => Bytes::from_static(b"+TERM"),
+            Settle::Mute => {
+                inner.metrics.muted.inc();
+                return;
+            }
         };
         for _ in 0..2 {
             if !self.hold.is_held() {

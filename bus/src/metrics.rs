@@ -14,6 +14,7 @@ pub(crate) enum To {
     Mail,
     Body,
     Verdict,
+    Ledger,
 }
 
 /// Why a message was put aside.
@@ -42,6 +43,19 @@ pub(crate) enum NoticeEnd {
     NoIngress,
 }
 
+/// How a claim ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClaimEnd {
+    /// The dot may be sent.
+    Granted,
+    /// Somebody else's results were taken.
+    Done,
+    /// The ingress had given the mail up.
+    Aborted,
+    /// Not known or not now.
+    Refused,
+}
+
 /// One label, whose values are resolved when the metrics are made.
 type Labels = [(&'static str, &'static str); 1];
 
@@ -56,7 +70,8 @@ fn resolved<const N: usize>(
 /// The metrics of one process's bus.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    published: [Counter; 3],
+    published: [Counter; 4],
+    claims: [Counter; 4],
     aside: [Counter; 4],
     notices: [Counter; 4],
     pub(crate) publish_retries: Counter,
@@ -71,6 +86,8 @@ pub struct Metrics {
     pub(crate) connects: Counter,
     pub(crate) janitor_removed: Counter,
     pub(crate) leader_reads: Counter,
+    pub(crate) ledger_ambiguous: Counter,
+    pub(crate) ledger_unreadable: Counter,
     pub(crate) reachable: Gauge,
     pub(crate) waiting: Gauge,
     pub(crate) in_work: Gauge,
@@ -84,11 +101,14 @@ impl Metrics {
         let buckets = || exponential_buckets(0.000_5, 2.0, 20);
         let registry = registry.sub_registry_with_prefix("mailweir_bus");
         let (published, aside, notices) = (Family::default(), Family::default(), Family::default());
+        let claims = Family::default();
         registry.register("published", "Messages stored by the server, by stream", published.clone());
         registry.register("put_aside", "Messages that could not be worked on, by reason", aside.clone());
         registry.register("notices", "Outcomes told to an ingress, by how that ended", notices.clone());
+        registry.register("ledger_claims", "Claims asked for, by how that ended", claims.clone());
         let metrics = Self {
-            published: resolved(&published, "stream", ["mail", "body", "verdict"]),
+            published: resolved(&published, "stream", ["mail", "body", "verdict", "ledger"]),
+            claims: resolved(&claims, "result", ["granted", "done", "aborted", "refused"]),
             aside: resolved(&aside, "reason", ["newer", "alien", "missing", "corrupt"]),
             notices: resolved(&notices, "end", ["taken", "late", "unknown", "no-ingress"]),
             publish_retries: Counter::default(),
@@ -103,6 +123,8 @@ impl Metrics {
             connects: Counter::default(),
             janitor_removed: Counter::default(),
             leader_reads: Counter::default(),
+            ledger_ambiguous: Counter::default(),
+            ledger_unreadable: Counter::default(),
             reachable: Gauge::default(),
             waiting: Gauge::default(),
             in_work: Gauge::default(),
@@ -127,6 +149,12 @@ impl Metrics {
             ("connects", "Connections made to a server", &self.connects),
             ("janitor_removed", "Messages that the janitor removed", &self.janitor_removed),
             ("leader_reads", "Contents that a replica did not have yet", &self.leader_reads),
+            (
+                "ledger_ambiguous",
+                "Claims without an outcome that were passed: second copies are possible",
+                &self.ledger_ambiguous,
+            ),
+            ("ledger_unreadable", "Records of the ledger that could not be read", &self.ledger_unreadable),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
@@ -148,11 +176,12 @@ impl Metrics {
     }
 
     pub(crate) fn published(&self, stream: To) {
-        let [mail, body, verdict] = &self.published;
+        let [mail, body, verdict, ledger] = &self.published;
         match stream {
             To::Mail => mail,
             To::Body => body,
             To::Verdict => verdict,
+            To::Ledger => ledger,
         }
         .inc();
     }
@@ -175,6 +204,17 @@ impl Metrics {
             NoticeEnd::Late => late,
             NoticeEnd::Unknown => unknown,
             NoticeEnd::NoIngress => no_ingress,
+        }
+        .inc();
+    }
+
+    pub(crate) fn claim(&self, end: ClaimEnd) {
+        let [granted, done, aborted, refused] = &self.claims;
+        match end {
+            ClaimEnd::Granted => granted,
+            ClaimEnd::Done => done,
+            ClaimEnd::Aborted => aborted,
+            ClaimEnd::Refused => refused,
         }
         .inc();
     }

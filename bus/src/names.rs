@@ -1,6 +1,6 @@
 //! What streams, subjects and durables are called.
 
-use proto::{Class, TxId};
+use proto::{Class, MessageKey, TxId};
 
 /// Longest prefix in bytes.
 const PREFIX_BYTES_MAX: usize = 32;
@@ -15,6 +15,8 @@ pub(crate) struct Names {
     pub(crate) body: String,
     /// Stream of verdicts.
     pub(crate) verdict: String,
+    /// Stream of claims and outcomes.
+    pub(crate) ledger: String,
 }
 
 impl Names {
@@ -33,6 +35,7 @@ impl Names {
             mail: stream("MAIL"),
             body: stream("BODY"),
             verdict: stream("VERDICT"),
+            ledger: stream("LEDGER"),
         })
     }
 
@@ -63,6 +66,15 @@ impl Names {
     pub(crate) fn verdicts(&self) -> String {
         format!("{}.verdict.*", self.prefix)
     }
+
+    /// One record of the line of a mail.
+    pub(crate) fn record(&self, key: MessageKey, generation: u32) -> String {
+        format!("{}.led.{key}.{generation}", self.prefix)
+    }
+
+    pub(crate) fn records(&self) -> String {
+        format!("{}.led.*.*", self.prefix)
+    }
 }
 
 /// The durable that all workers share for a class.
@@ -79,6 +91,8 @@ pub(crate) const RELAY_DURABLE: &str = "relay";
 
 #[cfg(test)]
 mod tests {
+    use proto::{Digest, ReversePath};
+
     use super::*;
 
     #[test]
@@ -86,8 +100,11 @@ mod tests {
         let names = Names::new("mail").unwrap();
         let tx = TxId::parse("00000000000000000000000000000007").unwrap();
         assert_eq!((&*names.mail, &*names.body, &*names.verdict), ("MAIL", "BODY", "VERDICT"));
+        assert_eq!(names.ledger, "LEDGER");
         assert_eq!(names.job(Class::Medium, tx), "mail.job.m.00000000000000000000000000000007");
         assert_eq!(names.jobs_of(Class::Large), "mail.job.l.>");
+        let key = MessageKey::new(None, &ReversePath::Null, &Digest::of(b""), tx);
+        assert_eq!(names.record(key, 12), "mail.led.00000000000000000000000000000007.12");
     }
 
     #[test]

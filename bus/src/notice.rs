@@ -3,16 +3,17 @@
 //! The ingress answers that it got it, or that it is too late. Silence is tried a few times; an ingress that is gone
 //! needs nothing, since its client tries the mail again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use proto::wire::{Job, Notice, encode};
-use proto::{Deadline, Early, Outcomes, Position, Reply, TxId};
+use proto::{Deadline, Early, Envelope, Outcomes, Position, Reply, TxId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::bus::Inner;
+use crate::ledger::Claims;
 use crate::link::Unanswered;
 use crate::metrics::NoticeEnd;
 use crate::retry::Delays;
@@ -72,6 +73,9 @@ pub(crate) async fn tell(inner: &Inner, job: &Job, outcomes: &Outcomes, deadline
     inner.metrics.notice(end);
     match end {
         NoticeEnd::Taken => {}
+        NoticeEnd::Late | NoticeEnd::Unknown | NoticeEnd::NoIngress if inner.settings.ledger.is_some() => {
+            tracing::info!(tx = %job.tx, ?end, "nobody took this outcome; the ledger has it for the next try");
+        }
         NoticeEnd::Late => tracing::warn!(tx = %job.tx, "outcome came too late, a second copy is possible"),
         NoticeEnd::Unknown | NoticeEnd::NoIngress => {
             tracing::warn!(tx = %job.tx, "nobody waits for this outcome, a second copy is possible");
@@ -100,38 +104,69 @@ fn message(tx: TxId, replies: Vec<(Position, Reply)>, last: bool) -> Option<Byte
 
 /// Takes the first replies of a mail and sends them ahead of the outcome.
 pub(crate) struct EarlyNotices {
-    known: Mutex<Vec<(Position, Reply)>>,
-    /// No more than there are recipients is taken.
-    recipients: usize,
+    known: Mutex<Known>,
+    claims: Claims,
     wake: Notify,
+}
+
+struct Known {
+    /// Not sent yet.
+    fresh: Vec<(Position, Reply)>,
+    /// By position.
+    all: Vec<Option<Reply>>,
 }
 
 impl Early for EarlyNotices {
     fn known(&self, position: Position, reply: &Reply) {
-        if position.index() >= self.recipients {
-            return;
-        }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < self.recipients {
-            known.push((position, reply.clone()));
+        if self.claims.may_tell(position) && self.lock().take(position, reply) {
             self.wake.notify_one();
         }
     }
 }
 
-impl EarlyNotices {
-    pub(crate) fn new(recipients: usize) -> Self {
-        Self { known: Mutex::new(Vec::new()), recipients, wake: Notify::new() }
+impl Known {
+    fn new(recipients: usize) -> Self {
+        Self { fresh: Vec::new(), all: vec![None; recipients] }
     }
 
-    /// Sends what becomes known until it is dropped. Not retried: the outcome says all of it again.
-    pub(crate) async fn send(&self, inner: &Inner, job: &Job) -> std::convert::Infallible {
+    /// Takes the first reply for each recipient; whether it did.
+    fn take(&mut self, position: Position, reply: &Reply) -> bool {
+        let Some(slot @ None) = self.all.get_mut(position.index()) else {
+            return false;
+        };
+        *slot = Some(reply.clone());
+        self.fresh.push((position, reply.clone()));
+        true
+    }
+}
+
+impl EarlyNotices {
+    pub(crate) fn new(recipients: usize, claims: Claims) -> Self {
+        Self { known: Mutex::new(Known::new(recipients)), claims, wake: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what becomes known until every recipient has a reply, and returns those. Not retried: the outcome says
+    /// all of it again.
+    pub(crate) async fn send(&self, inner: &Inner, job: &Job) -> Outcomes {
         loop {
             self.wake.notified().await;
-            sleep(GATHER).await;
-            let replies = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
-            let is_worth_it = !replies.is_empty() && self.recipients > 1 && is_inbox(&job.reply_to);
-            if !is_worth_it || !inner.control.is_connected() {
+            let gathered = sleep(GATHER);
+            tokio::pin!(gathered);
+            loop {
+                if let Some(outcomes) = self.all(&job.envelope) {
+                    return outcomes;
+                }
+                tokio::select! {
+                    () = &mut gathered => break,
+                    () = self.wake.notified() => {}
+                }
+            }
+            let replies = std::mem::take(&mut self.lock().fresh);
+            if replies.is_empty() || !is_inbox(&job.reply_to) || !inner.control.is_connected() {
                 continue;
             }
             let Some(message) = message(job.tx, replies, false) else {
@@ -141,6 +176,16 @@ impl EarlyNotices {
                 tracing::debug!(tx = %job.tx, %error, "early replies not told");
             }
         }
+    }
+
+    /// What every recipient was answered, once that is known of all.
+    fn all(&self, envelope: &Envelope) -> Option<Outcomes> {
+        let known = self.lock();
+        let mut outcomes = Outcomes::unknown(envelope);
+        for (index, reply) in known.all.iter().enumerate() {
+            outcomes.set(Position::new(index), reply.clone()?);
+        }
+        Some(outcomes)
     }
 }
 
@@ -169,11 +214,10 @@ mod tests {
 
     #[test]
     fn early_replies_are_bounded() {
-        let early = EarlyNotices::new(2);
-        for index in [0, 7, 1, 0, 1] {
-            early.known(Position::new(index), &Reply::unknown());
-        }
-        let known: Vec<_> = early.known.lock().unwrap().iter().map(|(p, _)| p.index()).collect();
-        assert_eq!(known, [0, 1]);
+        let mut known = Known::new(2);
+        let taken = [0, 7, 1, 0, 1].map(|index| known.take(Position::new(index), &Reply::unknown()));
+        assert_eq!(taken, [true, false, true, false, false]);
+        let fresh: Vec<_> = known.fresh.iter().map(|(position, _)| position.index()).collect();
+        assert_eq!(fresh, [0, 1]);
     }
 }

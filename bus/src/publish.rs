@@ -21,9 +21,10 @@ use crate::retry::Delays;
 /// What a failed attempt means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It was not stored, and another try may be: no stream or no leader just now, the same id or a competitor in
-    /// flight.
+    /// It was not stored, and another try may be: no stream or no leader just now.
     Transient,
+    /// The same id or a competitor is in flight: a moment later it is known which of them was stored.
+    InFlight,
     /// Whether it was stored is not known.
     Unknown,
     /// A stream or the server's resources are full.
@@ -44,7 +45,7 @@ pub(crate) fn classify(kind: PublishErrorKind, code: Option<u64>) -> Fault {
         PublishErrorKind::MaxPayloadExceeded => Fault::TooLarge,
         PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => Fault::Conflict,
         PublishErrorKind::Other => match code {
-            Some(10_164 | 10_158) => Fault::Transient,
+            Some(10_164 | 10_158) => Fault::InFlight,
             Some(10_077 | 10_023 | 10_047 | 10_028 | 10_002) => Fault::Full,
             Some(10_054) => Fault::TooLarge,
             Some(_) | None => Fault::Odd,
@@ -90,8 +91,8 @@ pub(crate) struct Address<'a> {
     pub(crate) to: To,
     pub(crate) stream: &'a str,
     pub(crate) subject: String,
-    /// The server stores one message of this id.
-    pub(crate) id: String,
+    /// The server stores one message of this id; without one, as many as it gets.
+    pub(crate) id: Option<String>,
     /// Stored only if this is the last sequence of the subject; 0 creates.
     pub(crate) expected: Option<u64>,
     pub(crate) when_full: WhenFull,
@@ -130,7 +131,7 @@ pub(crate) async fn publish(
             }
             Fault::TooLarge => return Err(NotPublished::TooLarge),
             Fault::Conflict => return Err(NotPublished::Conflict),
-            Fault::Transient | Fault::Unknown | Fault::Full | Fault::Odd => {}
+            Fault::Transient | Fault::InFlight | Fault::Unknown | Fault::Full | Fault::Odd => {}
         }
         tracing::debug!(subject = address.subject, error = error.text, "publish failed, trying again");
         attempts.failed(error);
@@ -145,9 +146,9 @@ pub(crate) async fn publish(
 }
 
 /// One failed try.
-struct Failed {
-    fault: Fault,
-    text: String,
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
+    pub(crate) text: String,
 }
 
 /// What is known after all tries so far.
@@ -169,14 +170,17 @@ impl Attempts {
     }
 }
 
-async fn attempt(
+/// Publishes once.
+pub(crate) async fn attempt(
     link: &Link,
     address: &Address<'_>,
     until: Instant,
     payload: Bytes,
 ) -> Result<PublishAck, Failed> {
-    let mut message =
-        PublishMessage::build().payload(payload).message_id(&address.id).expected_stream(address.stream);
+    let mut message = PublishMessage::build().payload(payload).expected_stream(address.stream);
+    if let Some(id) = &address.id {
+        message = message.message_id(id);
+    }
     if let Some(expected) = address.expected {
         message = message.expected_last_subject_sequence(expected);
     }
@@ -211,8 +215,8 @@ mod tests {
             (Kind::MaxPayloadExceeded, None, Fault::TooLarge),
             (Kind::WrongLastSequence, Some(10_071), Fault::Conflict),
             (Kind::WrongLastMessageId, Some(10_070), Fault::Conflict),
-            (Kind::Other, Some(10_164), Fault::Transient),
-            (Kind::Other, Some(10_158), Fault::Transient),
+            (Kind::Other, Some(10_164), Fault::InFlight),
+            (Kind::Other, Some(10_158), Fault::InFlight),
             (Kind::Other, Some(10_077), Fault::Full),
             (Kind::Other, Some(10_023), Fault::Full),
             (Kind::Other, Some(10_047), Fault::Full),

@@ -1,8 +1,12 @@
 //! The egress's side: verdicts in, outcomes out.
 //!
-//! The job is removed as soon as the outcome exists, beside telling the ingress: a verdict that comes a second time
-//! then finds no content and is dropped instead of delivered again. Removing and telling are done even when the right
-//! to the message was lost meanwhile, because they are true; only the ack is not sent then.
+//! With a ledger the outcome is recorded beside telling the ingress, and the job is removed and acked behind that: a
+//! verdict that comes a second time finds the outcome, or no content. An egress that lost the right to the message is
+//! mute, unless the ledger has a result for every recipient.
+//!
+//! Without a ledger the job is removed as soon as the outcome exists, so that a verdict that comes a second time is
+//! dropped instead of delivered again. Removing and telling are done even when the right to the message was lost
+//! meanwhile, because they are true; only the ack is not sent then.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,6 +21,7 @@ use crate::delivery::{Delivery, Settle};
 use crate::due::Due;
 use crate::hold::Hold;
 use crate::janitor;
+use crate::ledger::{Claims, look};
 use crate::names::RELAY_DURABLE;
 use crate::notice::{self, EarlyNotices};
 use crate::pull::{Arrival, Lane};
@@ -35,9 +40,10 @@ pub struct RelayJob {
     pub early: Arc<dyn Early>,
     /// 1 for the first egress that gets it.
     pub deliveries: u64,
-    /// Whether the mail is still this egress's. To be asked right before the next hop is given the final dot; the
-    /// work itself is never interrupted.
+    /// Whether the mail is still this egress's; the work itself is never interrupted.
     pub hold: Hold,
+    /// To be asked right before the next hop is given the final dot, and told what became of it.
+    pub claims: Claims,
 }
 
 impl Bus {
@@ -105,21 +111,71 @@ where
             Ok(held) => held,
             Err(error) => return self.without_content(delivery, judged, &error, deadline).await,
         };
-        let early = Arc::new(EarlyNotices::new(job.envelope.recipients().len()));
+        let mail = mail_of(job, &held);
+        let hold = delivery.hold.clone();
+        let claims = Claims::new(self.inner.clone(), &mail, job.attempt, hold.clone(), deadline);
+        let early = Arc::new(EarlyNotices::new(job.envelope.recipients().len(), claims.clone()));
         let relayed = (self.relay)(RelayJob {
-            mail: mail_of(job, &held),
+            mail,
             verdict: judged.verdict.clone(),
             deadline,
             early: early.clone(),
             deliveries: delivery.deliveries,
-            hold: delivery.hold.clone(),
+            hold,
+            claims: claims.clone(),
         });
-        let outcomes = tokio::select! {
+        tokio::pin!(relayed);
+        let (outcomes, is_told) = tokio::select! {
             biased;
-            outcomes = relayed => outcomes,
-            never = early.send(&self.inner, job) => match never {},
+            outcomes = &mut relayed => (outcomes, false),
+            // All are answered and the egress still writes that down: its ingress need not wait for it.
+            known = early.send(&self.inner, job) => {
+                let is_held = claims.is_held();
+                let told = async {
+                    if is_held {
+                        notice::tell(&self.inner, job, &known, deadline).await;
+                    }
+                };
+                let (outcomes, ()) = tokio::join!(relayed, told);
+                (outcomes, is_held)
+            }
         };
-        tokio::join!(notice::tell(&self.inner, job, &outcomes, deadline), self.remove(judged),);
+        self.finish(judged, &claims, &outcomes, is_told, deadline).await
+    }
+
+    /// Tells the ingress, records and cleans up, as far as this egress may.
+    async fn finish(
+        &self,
+        judged: &Judged,
+        claims: &Claims,
+        outcomes: &Outcomes,
+        is_told: bool,
+        deadline: Deadline,
+    ) -> Settle {
+        let tell = async {
+            if !is_told {
+                notice::tell(&self.inner, &judged.job, outcomes, deadline).await;
+            }
+        };
+        if self.inner.settings.ledger.is_none() {
+            tokio::join!(tell, self.remove(judged));
+            return Settle::Ack;
+        }
+        if claims.is_held() {
+            tokio::join!(tell, claims.settled(outcomes));
+        } else {
+            claims.settled(outcomes).await;
+            if !claims.all_decided() {
+                tracing::warn!(tx = %judged.job.tx, "given to another egress meanwhile, which will tell");
+                return Settle::Mute;
+            }
+            tell.await;
+        }
+        if claims.has_unrecorded() {
+            // The claim stands in its place, and the deadline has passed.
+            return Settle::Mute;
+        }
+        self.remove(judged).await;
         Settle::Ack
     }
 
@@ -144,6 +200,11 @@ where
         deadline: Deadline,
     ) -> Settle {
         let job = &judged.job;
+        if let ContentError::Missing(_) = error
+            && let Some(settle) = self.known(judged, deadline).await
+        {
+            return settle;
+        }
         put_aside(&self.inner, job.tx, error);
         match error {
             ContentError::Unavailable { .. } => Settle::Nak(self.inner.settings.retry_delay),
@@ -159,6 +220,23 @@ where
                 Settle::Ack
             }
         }
+    }
+
+    /// A mail without content of which the ledger knows: it was given up, or another egress finished it and may not
+    /// have been heard.
+    async fn known(&self, judged: &Judged, deadline: Deadline) -> Option<Settle> {
+        let ledger = self.inner.settings.ledger?;
+        let Job { tx, key, envelope, .. } = &judged.job;
+        let until = deadline.at().into();
+        let looked = look(&self.inner, &ledger, (*tx, *key), envelope, until).await.ok()?;
+        looked.attempt?;
+        if looked.results.len() == envelope.recipients().len() {
+            let mut outcomes = Outcomes::unknown(envelope);
+            looked.results.into_iter().for_each(|(position, reply)| outcomes.set(position, reply));
+            notice::tell(&self.inner, &judged.job, &outcomes, deadline).await;
+        }
+        self.remove(judged).await;
+        Some(Settle::Ack)
     }
 
     async fn remove(&self, judged: &Judged) {

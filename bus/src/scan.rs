@@ -175,7 +175,7 @@ where
             to: To::Verdict,
             stream: &inner.names.verdict,
             subject: inner.names.verdict_of(job.tx),
-            id: job.tx.to_string(),
+            id: Some(job.tx.to_string()),
             expected: None,
             when_full: WhenFull::Wait,
         };

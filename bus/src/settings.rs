@@ -7,6 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use proto::failpoint::Failpoints;
+
 /// How to reach NATS, what the streams look like, and how long to wait for what.
 #[derive(Clone)]
 pub struct Settings {
@@ -22,7 +24,7 @@ pub struct Settings {
     pub tls_ca: Option<PathBuf>,
     /// Refuse to talk without TLS. Default: false; a `tls://` address asks for it too.
     pub tls_required: bool,
-    /// First token of every subject; streams are `MAIL`, `BODY` and `VERDICT` for the default `mail`, else
+    /// First token of every subject; streams are `MAIL`, `BODY`, `VERDICT` and `LEDGER` for the default `mail`, else
     /// `<PREFIX>_MAIL` and so on, so that two installations share a server. Lower-case letters, digits, `-`, `_`.
     pub prefix: String,
     /// Copies of each stream, 1 to 5. Default: 1.
@@ -86,6 +88,41 @@ pub struct Settings {
     pub ping_interval: Duration,
     /// Wait for a connection to be made. Default: 5 s.
     pub connect_timeout: Duration,
+
+    /// Claims and outcomes, so that nobody delivers a mail twice. Default: none; a mail then is its egress's as long
+    /// as the queue's message is.
+    pub ledger: Option<LedgerSettings>,
+    /// Where a test makes the process kill or stop itself. Default: nowhere.
+    pub failpoints: Failpoints,
+}
+
+/// What the ledger keeps, and how long one waits for what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// How long a record is kept after it was last written; above the longest pause between two tries of a client.
+    /// Default: 6 h.
+    pub max_age: Duration,
+    /// Records that are kept; the oldest go first. Default: 2 000 000.
+    pub records_max: u64,
+    /// How long a claim may stay the same before its owner is taken for dead; an owner that lives writes it again every
+    /// third of this. Default: 10 s.
+    pub claim_stale: Duration,
+    /// How long a mail with an IDENT goes on after its ingress has answered that it took too long. Default: 5 min.
+    pub run_on: Duration,
+    /// How long after a deadline an outcome is still waited for or written down. Default: 60 s.
+    pub settle_timeout: Duration,
+}
+
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(6 * 60 * 60),
+            records_max: 2_000_000,
+            claim_stale: Duration::from_secs(10),
+            run_on: Duration::from_secs(5 * 60),
+            settle_timeout: Duration::from_secs(60),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -124,6 +161,8 @@ impl Default for Settings {
             topology_interval: Duration::from_secs(60),
             ping_interval: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
+            ledger: None,
+            failpoints: Failpoints::default(),
         }
     }
 }

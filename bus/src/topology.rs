@@ -109,11 +109,21 @@ impl Wanted {
         };
         let mails = settings.queue_messages_max;
         let verdicts = mails.saturating_mul(VERDICTS_PER_MAIL);
-        let streams = vec![
+        let mut streams = vec![
             stream(&names.mail, names.jobs(), mails, RetentionPolicy::Limits),
             stream(&names.body, names.chunks(), settings.body_messages_max, RetentionPolicy::Limits),
             stream(&names.verdict, names.verdicts(), verdicts, RetentionPolicy::WorkQueue),
         ];
+        if let Some(ledger) = &settings.ledger {
+            streams.push(stream::Config {
+                // The newest records are the ones that a retry asks for, and a claim must never be refused.
+                discard: DiscardPolicy::Old,
+                max_messages_per_subject: 1,
+                max_age: ledger.max_age,
+                duplicate_window: settings.duplicate_window.min(ledger.max_age),
+                ..stream(&names.ledger, names.records(), ledger.records_max, RetentionPolicy::Limits)
+            });
+        }
         let consumer = |stream: &str, durable: &str, filter: String| WantedConsumer {
             stream: stream.to_owned(),
             config: consumer::pull::Config {
@@ -179,6 +189,8 @@ pub(crate) fn compare_stream(wanted: &stream::Config, found: &stream::Config) ->
     with.field("discard", &wanted.discard, &found.discard);
     with.field("max_msgs", &wanted.max_messages, &found.max_messages);
     with.field("max_bytes", &wanted.max_bytes, &found.max_bytes);
+    let per_subject = (&wanted.max_messages_per_subject, &found.max_messages_per_subject);
+    with.field("max_msgs_per_subject", per_subject.0, per_subject.1);
     with.field("max_age", &wanted.max_age, &found.max_age);
     with.field("max_msg_size", &wanted.max_message_size, &found.max_message_size);
     with.field("duplicate_window", &wanted.duplicate_window, &found.duplicate_window);

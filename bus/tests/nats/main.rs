@@ -12,6 +12,8 @@ mod flow;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod topology;

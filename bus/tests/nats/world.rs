@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream;
-use bus::{Bus, Client, Metrics, Reachability, RelayJob, Settings, Slots, Work};
+use bus::{Bus, Claimed, Client, LedgerSettings, Metrics, Reachability, RelayJob, Settings, Slots, Work};
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
+use proto::ledger::Record;
+use proto::wire::decode;
 use proto::{
     Category, Deadline, Disposition, Early, Envelope, Finding, ForwardPath, Group, Mail, MailParams, NoEarly,
-    Outcomes, Position, Recipient, Reply, ReversePath, TxId, Unchecked, Verdict,
+    Origin, Outcomes, Position, Recipient, Reply, ReversePath, TxId, Unchecked, Verdict,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -34,6 +36,12 @@ pub(crate) fn settings(server: &Server) -> Settings {
         request_timeout: Duration::from_secs(2),
         ..Settings::default()
     }
+}
+
+/// The same with a ledger whose claims become stale soon.
+pub(crate) fn with_ledger(server: &Server) -> Settings {
+    let ledger = LedgerSettings { claim_stale: Duration::from_millis(900), ..LedgerSettings::default() };
+    Settings { ledger: Some(ledger), ..settings(server) }
 }
 
 /// A process: its bus and its metrics.
@@ -93,8 +101,17 @@ impl Process {
         F: Fn(RelayJob) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcomes> + Send + 'static,
     {
+        self.relay_with(4, relay)
+    }
+
+    /// With one slot it asks for nothing while it has a mail.
+    pub(crate) fn relay_with<F, Fut>(&self, slots: usize, relay: F) -> Role
+    where
+        F: Fn(RelayJob) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcomes> + Send + 'static,
+    {
         let bus = self.bus.clone();
-        Role::spawn(move |drain| async move { bus.serve_relay(4, drain, relay).await })
+        Role::spawn(move |drain| async move { bus.serve_relay(slots, drain, relay).await })
     }
 }
 
@@ -132,6 +149,17 @@ pub(crate) fn mail_to(recipients: usize, content: impl Into<Bytes>) -> Mail {
     let sender = ReversePath::parse("<s@example.org>", false).unwrap();
     let envelope = Envelope::new(sender, MailParams::default(), vec![recipient; recipients]).unwrap();
     Mail::new(TxId::new(Uuid::now_v7()), envelope, content.into())
+}
+
+/// A mail of the client's queue file `ident` to `<name@example.org>` each.
+pub(crate) fn mail_of(ident: &str, names: &[&str]) -> Mail {
+    let recipient =
+        |name: &&str| Recipient::new(ForwardPath::parse(&format!("<{name}@example.org>"), false).unwrap());
+    let sender = ReversePath::parse("<s@example.org>", false).unwrap();
+    let recipients = names.iter().map(recipient).collect();
+    let envelope = Envelope::new(sender, MailParams::default(), recipients).unwrap();
+    let envelope = envelope.with_origin(Origin { ident: Some(ident.into()), ..Origin::default() });
+    Mail::new(TxId::new(Uuid::now_v7()), envelope, Bytes::from_static(b"subject: x\r\n\r\nhello\r\n"))
 }
 
 pub(crate) fn mail() -> Mail {
@@ -182,6 +210,66 @@ pub(crate) fn ok() -> Reply {
 /// An egress whose next hop takes everything.
 pub(crate) async fn relay_ok(job: RelayJob) -> Outcomes {
     Outcomes::all(&job.mail.envelope, &ok())
+}
+
+/// An egress that asks before the dot, for all recipients at once. `dot` is the next hop's answer to it.
+pub(crate) async fn relay_fenced(job: RelayJob, dot: impl AsyncFnOnce() -> Reply) -> Outcomes {
+    let mut open: Vec<Position> = job.mail.envelope.positions().collect();
+    let mut outcomes = Outcomes::unknown(&job.mail.envelope);
+    let mut dot = Some(dot);
+    while !open.is_empty() {
+        let results = match job.claims.claim(&open).await {
+            Claimed::Granted => {
+                let reply = dot.take().expect("one dot for each")().await;
+                let results: Vec<_> = open.iter().map(|position| (*position, reply.clone())).collect();
+                job.claims.record(&results).await;
+                results
+            }
+            Claimed::AlreadyDone(results) => results,
+            Claimed::Refused(reply) => open.iter().map(|position| (*position, reply.clone())).collect(),
+        };
+        for (position, reply) in results {
+            open.retain(|open| *open != position);
+            outcomes.set(position, reply);
+        }
+    }
+    outcomes
+}
+
+/// An egress that asks before the dot and whose next hop takes everything.
+pub(crate) async fn relay_fenced_ok(job: RelayJob) -> Outcomes {
+    relay_fenced(job, async || ok()).await
+}
+
+/// The line of a mail as it stands.
+pub(crate) async fn line_of(server: &Server, mail: &Mail) -> Vec<Record> {
+    let js = jetstream(server).await;
+    let stream = js.get_stream("LEDGER").await.unwrap();
+    let mut line = Vec::new();
+    loop {
+        let subject = format!("mail.led.{}.{}", mail.key, line.len());
+        match stream.get_last_raw_message_by_subject(&subject).await {
+            Ok(message) => line.push(decode::<Record>(&message.payload).unwrap().0),
+            Err(_) => return line,
+        }
+    }
+}
+
+/// Waits until the line of a mail is such.
+pub(crate) async fn line_until(
+    server: &Server,
+    mail: &Mail,
+    wanted: impl Fn(&[Record]) -> bool,
+) -> Vec<Record> {
+    let found = async {
+        loop {
+            let line = line_of(server, mail).await;
+            if wanted(&line) {
+                return line;
+            }
+        }
+    };
+    timeout(PATIENCE, found).await.expect("the line does not get so")
 }
 
 /// An egress that answers with the category of the verdict.

@@ -1,0 +1,119 @@
+//! One claim, from its creation to its outcome.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use proto::ledger::{End, Record, State, Step, Walk, Wanted};
+use proto::{Position, Reply};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use crate::settings::LedgerSettings;
+
+use super::claims::Claimant;
+use super::{LedgerError, Line, mint};
+
+/// How the walk to the claim ended.
+pub(super) type Answer = Result<End, LedgerError>;
+
+/// Beats within the time after which a claim is stale.
+const BEATS: u32 = 3;
+
+pub(super) struct Claim {
+    mail: Arc<Claimant>,
+    ledger: LedgerSettings,
+    recipients: Vec<Position>,
+}
+
+impl Claim {
+    pub(super) fn new(mail: Arc<Claimant>, ledger: LedgerSettings, recipients: Vec<Position>) -> Self {
+        Self { mail, ledger, recipients }
+    }
+
+    /// Tells `answer` how the walk ended. A claim that stands is kept fresh until `outcome` comes, and that is written;
+    /// where nobody waits for the answer or the outcome any more, the claim is withdrawn.
+    pub(super) async fn live(
+        self,
+        answer: oneshot::Sender<Answer>,
+        outcome: oneshot::Receiver<Vec<Reply>>,
+        recorded: oneshot::Sender<()>,
+    ) {
+        let mail = &*self.mail;
+        let wanted = Wanted::of(&mail.envelope, &self.recipients);
+        let mut record = Record {
+            tx: mail.tx,
+            owner: mint(),
+            attempt: mail.attempt,
+            recipients: wanted.iter().map(|wanted| wanted.id).collect(),
+            state: State::Claim { beat: 0 },
+        };
+        let mut line = Line::new(&mail.inner, &self.ledger, mail.key);
+        let walk = Walk::claim(mail.tx, record.owner, wanted);
+        let Some(end) = self.walk(&mut line, walk, &record, &answer).await else {
+            return;
+        };
+        let Ok(End::Mine { generation }) = end else {
+            // Nobody may be waiting any more; nothing stands.
+            drop(answer.send(end));
+            return;
+        };
+        let replies = if answer.send(end).is_err() {
+            Vec::new()
+        } else {
+            tokio::select! {
+                biased;
+                outcome = outcome => outcome.unwrap_or_default(),
+                never = self.beat(&line, generation, &record) => match never {},
+            }
+        };
+        let is_used = !replies.is_empty();
+        record.state = State::Done(replies);
+        let until = mail.deadline + self.ledger.settle_timeout;
+        match line.write(generation, &record, until).await {
+            Ok(()) if is_used => mail.decided(&self.recipients),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(tx = %mail.tx, mk = %mail.key, %error, "outcome not recorded: a second copy is possible");
+            }
+        }
+        // Nobody may be waiting for it any more.
+        let _waiting = recorded.send(());
+    }
+
+    /// `None` when nobody waits for the answer any more and nothing stands.
+    async fn walk(
+        &self,
+        line: &mut Line<'_>,
+        mut walk: Walk,
+        draft: &Record,
+        answer: &oneshot::Sender<Answer>,
+    ) -> Option<Answer> {
+        let end = loop {
+            match walk.step() {
+                Step::End(end) => break Ok(end.clone()),
+                Step::Watch(_) if answer.is_closed() => return None,
+                Step::Create(_) | Step::Read(_) | Step::Watch(_) => {}
+            }
+            if let Err(error) = line.step(&mut walk, Some(draft), self.mail.deadline).await {
+                break Err(error);
+            }
+        };
+        line.count_ambiguous(&walk);
+        Some(end)
+    }
+
+    /// Writes the claim again and again, each time with a higher beat.
+    async fn beat(&self, line: &Line<'_>, generation: u32, claim: &Record) -> Infallible {
+        let period = self.ledger.claim_stale / BEATS;
+        let mut claim = claim.clone();
+        let mut beat = 0_u32;
+        loop {
+            sleep(period).await;
+            beat = beat.wrapping_add(1);
+            claim.state = State::Claim { beat };
+            if let Err(error) = line.write(generation, &claim, Instant::now() + period).await {
+                tracing::debug!(mk = %self.mail.key, %error, "claim not kept fresh");
+            }
+        }
+    }
+}
