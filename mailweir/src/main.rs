@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod demo;
 mod failpoints;
+mod fence;
 mod load;
 mod logging;
 mod output;

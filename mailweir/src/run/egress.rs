@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use bus::{Bus, Hold};
-use egress::{Claim, Fence, Relay, Results};
+use bus::Bus;
+use egress::Relay;
 use prometheus_client::registry::Registry;
-use proto::{Position, Reply};
 
 use crate::admin::Readiness;
 use crate::config::Sections;
+use crate::fence::Claims;
 use crate::signals::Shutdown;
 
 use super::Role;
@@ -49,7 +49,7 @@ impl Role for EgressRole {
         let serving = self.bus.serve_relay(self.slots, shutdown.drain, move |job| {
             let relay = relay.clone();
             async move {
-                let fence = HoldFence(job.hold);
+                let fence = Claims(job.claims);
                 relay.deliver(&job.mail, &job.verdict, &fence, &*job.early, job.deadline).await
             }
         });
@@ -60,19 +60,4 @@ impl Role for EgressRole {
         self.relay.shutdown().await;
         self.bus.shutdown().await;
     }
-}
-
-/// Grants as long as the queue's message is still ours: another egress may have it by now, and would deliver too.
-struct HoldFence(Hold);
-
-impl Fence for HoldFence {
-    async fn claim(&self, _: &[Position]) -> Claim {
-        if self.0.is_held() {
-            Claim::Granted
-        } else {
-            Claim::Refused(Reply::enhanced(451, 4, 5, "given to another egress meanwhile, try again later"))
-        }
-    }
-
-    async fn record(&self, _: &Results) {}
 }

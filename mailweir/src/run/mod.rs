@@ -129,6 +129,13 @@ fn ended(shutdown: &Shutdown) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Says at the start what is given up.
+fn warn_of_no_ledger() {
+    tracing::warn!(
+        "no ledger: a mail server that tries again after a lost reply brings a second copy of a delivered mail"
+    );
+}
+
 /// Tells systemd, where it is there.
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {

@@ -51,6 +51,17 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// What the queue needs of it; nothing where it is switched off.
+    pub(super) fn distributed(&self) -> Option<::bus::LedgerSettings> {
+        self.enabled.then_some(::bus::LedgerSettings {
+            max_age: self.max_age,
+            records_max: self.records_max,
+            claim_stale: self.claim_stale,
+            run_on: self.run_on,
+            settle_timeout: self.settle_timeout,
+        })
+    }
+
     /// Asks for its keys.
     pub(super) fn read(reader: &mut Reader) -> Self {
         let mut keys = reader.section("ledger");

@@ -72,7 +72,7 @@ impl Sections {
             relay,
             relay_slots,
         };
-        sections.settle();
+        sections.connect_ledger();
         sections.check(reader);
         if let Some(hostname) = sections.node.hostname.clone() {
             sections.set_hostname(&hostname);
@@ -80,8 +80,9 @@ impl Sections {
         sections
     }
 
-    /// The relay knows a late reply before the ingress gives it up.
-    fn settle(&mut self) {
+    /// Tells the queue of the ledger, and the relay to know a late reply before the ingress gives it up.
+    fn connect_ledger(&mut self) {
+        self.bus.ledger = self.ledger.distributed();
         if self.ledger.enabled {
             self.relay.settle = self.ledger.settle_timeout.saturating_sub(WAY_BACK);
         }
