@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proto::ledger::{Freshness, Owner, Record, RecipientId, Seen, State, Walk, Wanted};
+use proto::ledger::{Freshness, Owner, RecipientId, Record, Seen, State, Walk, Wanted};
 use proto::{Early, MessageKey, Position, Reply, TxId};
 use tokio::sync::watch;
 
@@ -73,6 +73,11 @@ impl Flights {
         let flight = Arc::new(Flight { tx, recipients, progress: watch::Sender::default() });
         under_way.push(flight.clone());
         Entered::Lead(Seat { key, flight, flights: self.clone() })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> Vec<Arc<Flight>> {
+        self.lock().values().flatten().cloned().collect()
     }
 
     fn leave(&self, key: MessageKey, flight: &Arc<Flight>) {

@@ -135,7 +135,9 @@ impl Drop for Ledger {
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("is_writable", &*self.shared.is_writable.borrow()).finish_non_exhaustive()
+        f.debug_struct("Ledger")
+            .field("is_writable", &*self.shared.is_writable.borrow())
+            .finish_non_exhaustive()
     }
 }
 
@@ -163,3 +165,6 @@ fn unix_ms() -> u64 {
 fn unix_seconds() -> u64 {
     unix_ms() / 1_000
 }
+
+#[cfg(test)]
+mod tests;

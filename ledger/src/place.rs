@@ -34,7 +34,9 @@ pub enum OpenError {
     #[error("making the directory {0} for the ledger (ledger.directory, --state-directory)")]
     Directory(PathBuf, #[source] io::Error),
     /// Another process works here.
-    #[error("{0} is in use by another process: each needs a directory of its own (ledger.directory, --state-directory)")]
+    #[error(
+        "{0} is in use by another process: each needs a directory of its own (ledger.directory, --state-directory)"
+    )]
     InUse(PathBuf),
     /// The file cannot be read or written.
     #[error("opening the ledger {0}")]
@@ -136,7 +138,9 @@ enum Fault {
 impl From<DatabaseError> for Fault {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::UpgradeRequired(_) | DatabaseError::RepairAborted => Self::Damage(error.to_string()),
+            DatabaseError::UpgradeRequired(_) | DatabaseError::RepairAborted => {
+                Self::Damage(error.to_string())
+            }
             DatabaseError::Storage(error) => of_storage(error),
             other => Self::Other(other.into()),
         }

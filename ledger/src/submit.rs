@@ -40,7 +40,13 @@ struct Visit {
 impl Ledger {
     /// Answers for every recipient of `mail` by `deadline`, or [`crate::Settings::settle`] later where the mail is at
     /// the final dot: from the record, or by what `work` brings about. `work` goes on when this future is dropped.
-    pub async fn submit<W, F>(&self, mail: Mail, deadline: Deadline, early: Arc<dyn Early>, work: W) -> Outcomes
+    pub async fn submit<W, F>(
+        &self,
+        mail: Mail,
+        deadline: Deadline,
+        early: Arc<dyn Early>,
+        work: W,
+    ) -> Outcomes
     where
         W: FnOnce(Work) -> F + Send,
         F: Future<Output = Outcomes> + Send + 'static,
@@ -206,7 +212,9 @@ impl Visit {
             told += known.len();
             if let Some(replies) = replies {
                 let all = replies.into_iter().enumerate();
-                self.settle(all.map(|(index, reply)| (Position::new(index), reply)).filter_map(own).collect());
+                self.settle(
+                    all.map(|(index, reply)| (Position::new(index), reply)).filter_map(own).collect(),
+                );
                 return;
             }
             if is_over {
