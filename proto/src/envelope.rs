@@ -201,7 +201,8 @@ mod tests {
         let to = |path| Recipient::new(ForwardPath::parse(path, false).unwrap());
         let sender = ReversePath::parse("<s@b>", false).unwrap();
         let envelope =
-            Envelope::new(sender, MailParams::default(), vec![to("<a@b>"), to("<c@b>"), to("<d@b>")]).unwrap();
+            Envelope::new(sender, MailParams::default(), vec![to("<a@b>"), to("<c@b>"), to("<d@b>")])
+                .unwrap();
         let origin = Origin { ident: Some("4F".into()), ..Origin::default() };
         let envelope = envelope.with_origin(origin.clone());
         let narrowed = envelope.narrowed(&[2, 0, 3].map(Position::new)).unwrap();

@@ -96,15 +96,17 @@ impl Role for Standalone {
 
 /// Keeps mails out while the ledger cannot be written; never ends by itself.
 async fn follow(is_writable: Option<watch::Receiver<bool>>, gate: &Gate, readiness: &Readiness) {
-    readiness.set(State::Ready);
     let Some(mut is_writable) = is_writable else {
+        readiness.set(State::Ready);
         return std::future::pending().await;
     };
     loop {
         if *is_writable.borrow_and_update() {
             gate.open();
+            readiness.set(State::Ready);
         } else {
             gate.close("the ledger cannot be written");
+            readiness.set(State::Unwritable);
         }
         if is_writable.changed().await.is_err() {
             return std::future::pending().await;

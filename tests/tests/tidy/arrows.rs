@@ -31,7 +31,11 @@ const ROOMS: [Room; 8] = [
         never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
     },
     Room { name: "bus", ours: &["proto"], never: &["mail-parser", "clap", "toml", "anyhow"] },
-    Room { name: "ledger", ours: &["proto"], never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"] },
+    Room {
+        name: "ledger",
+        ours: &["proto"],
+        never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
+    },
     Room {
         name: "mailweir",
         ours: &["proto", "ingress", "worker", "egress", "bus", "ledger"],
