@@ -127,6 +127,7 @@ impl Writer {
             }
             Err(why) => {
                 if !self.is_broken() {
+                    self.tried = Instant::now();
                     tracing::error!(why, "the ledger cannot be written: mails are refused until it can be");
                 }
                 self.fail(open.unwrap_or_default());

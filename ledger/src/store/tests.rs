@@ -185,9 +185,7 @@ fn filled(mails: u8) -> Database {
 fn left(database: &Database, mails: u8) -> Vec<u8> {
     let attempt = |mail: &u8| {
         let walk = Walk::look(tx(1), wanted(&[0]));
-        match look(database, key(*mail), walk, &HashSet::new()).unwrap() {
-            Walked { ambiguous, .. } => ambiguous == 1,
-        }
+        look(database, key(*mail), walk, &HashSet::new()).unwrap().ambiguous == 1
     };
     (0..mails).filter(attempt).collect()
 }

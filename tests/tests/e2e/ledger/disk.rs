@@ -13,7 +13,7 @@ use harness::wait::eventually;
 use super::{Standalone, copies};
 
 /// A ledger outgrows it after some hundred mails.
-const LIMIT: &str = "--fsize=1800000";
+const LIMIT: &str = "--fsize=1800000:";
 
 #[tokio::test]
 async fn a_full_disk_refuses_mails_until_there_is_room() {
@@ -21,7 +21,8 @@ async fn a_full_disk_refuses_mails_until_there_is_room() {
     let hop = NextHop::smtp().await;
     let state = tempfile::tempdir().unwrap();
     let environment = ["--ignore-signal=XFSZ", "prlimit", LIMIT, "--"];
-    let standalone = Standalone::start("standalone", state.path(), &hop, &environment, &[]).await;
+    let standalone =
+        Standalone::start("standalone", state.path(), &hop, &environment, &["--log-level", "warn"]).await;
     let mut mails = Vec::new();
     let mut client = Client::lmtp(&standalone.lmtp).await;
     let refused = loop {
@@ -37,9 +38,21 @@ async fn a_full_disk_refuses_mails_until_there_is_room() {
     };
     assert_eq!(refused, "451 4.3.0 the ledger cannot be written, try again later");
     assert!(standalone.process.log().contains("ERROR"));
+    let mut late = Client::lmtp(&standalone.lmtp).await;
+    eventually("MAIL is refused", async || {
+        late.send_line("MAIL FROM:<>").await;
+        let reply = late.expect("*").await;
+        if reply.code() == 250 {
+            late.command("RSET", "250 *").await;
+            return None;
+        }
+        assert_eq!(reply.last(), "451 4.3.2 the ledger cannot be written");
+        Some(())
+    })
+    .await;
 
     let pid = standalone.process.id().to_string();
-    let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status().unwrap();
+    let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap();
     assert!(raised.success());
     eventually("mails are taken again", async || {
         (standalone.metric("mailweir_ledger_writable").await == 1.0).then_some(())
