@@ -17,7 +17,7 @@ struct Room {
 const IO: &[&str] =
     &["tokio", "tokio-util", "futures-util", "rustix", "socket2", "hyper", "async-nats", "tempfile", "jiff"];
 
-const ROOMS: [Room; 7] = [
+const ROOMS: [Room; 8] = [
     Room { name: "proto", ours: &[], never: IO },
     Room {
         name: "ingress",
@@ -31,9 +31,18 @@ const ROOMS: [Room; 7] = [
         never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
     },
     Room { name: "bus", ours: &["proto"], never: &["mail-parser", "clap", "toml", "anyhow"] },
-    Room { name: "mailweir", ours: &["proto", "ingress", "worker", "egress", "bus"], never: &["async-nats"] },
+    Room {
+        name: "ledger",
+        ours: &["proto"],
+        never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
+    },
+    Room {
+        name: "mailweir",
+        ours: &["proto", "ingress", "worker", "egress", "bus", "ledger"],
+        never: &["async-nats", "redb"],
+    },
     // The model steps the production walk.
-    Room { name: "tests", ours: &["proto"], never: &["async-nats", "mail-parser"] },
+    Room { name: "tests", ours: &["proto"], never: &["async-nats", "mail-parser", "redb"] },
 ];
 
 fn manifest(name: &str) -> Table {
