@@ -28,10 +28,17 @@ pub struct Node {
 impl Node {
     /// Starts `mailweir ARGS --ports-file …` and waits until it has written the endpoints that it listens on.
     pub async fn start(name: &str, args: &[String], directory: &Path) -> Self {
+        Self::start_with(name, &[], args, directory).await
+    }
+
+    /// The same with variables, written `NAME=VALUE`.
+    pub async fn start_with(name: &str, environment: &[String], args: &[String], directory: &Path) -> Self {
         let file = directory.join(format!("{name}.ports.json"));
-        let mut args = args.to_vec();
-        args.extend(["--ports-file".to_owned(), file.display().to_string()]);
-        let mut process = Process::start(name, &binary(), &args, directory);
+        let mut line = environment.to_vec();
+        line.push(binary().display().to_string());
+        line.extend_from_slice(args);
+        line.extend(["--ports-file".to_owned(), file.display().to_string()]);
+        let mut process = Process::start(name, Path::new("/usr/bin/env"), &line, directory);
         // The file is put in place whole once all listeners are bound.
         let ports = eventually("mailweir writes its ports file", async || {
             assert!(process.status().is_none(), "mailweir has ended\n{}", process.log_tail());

@@ -23,6 +23,7 @@ pub struct Builder {
     next_hop: String,
     clamd: Option<String>,
     configuration: String,
+    environment: Vec<String>,
     workers: usize,
     nats_url: Option<String>,
     listen: String,
@@ -51,6 +52,12 @@ impl Builder {
     /// TOML, given to every process.
     pub fn configuration(mut self, toml: &str) -> Self {
         self.configuration.push_str(toml);
+        self
+    }
+
+    /// A variable, written `NAME=VALUE`, given to every process.
+    pub fn environment(mut self, variable: &str) -> Self {
+        self.environment.push(variable.to_owned());
         self
     }
 
@@ -115,6 +122,7 @@ impl System {
             next_hop: next_hop.to_owned(),
             clamd: None,
             configuration: String::new(),
+            environment: Vec::new(),
             workers: 1,
             nats_url: None,
             listen: "127.0.0.1:0".to_owned(),
@@ -130,6 +138,14 @@ impl System {
     /// A worker process (distributed).
     pub fn worker(&mut self, index: usize) -> &mut Node {
         &mut self.workers[index]
+    }
+
+    /// A process that scans mails.
+    pub fn scanner(&mut self) -> &mut Node {
+        match self.builder.mode {
+            Mode::Standalone => self.ingress(),
+            Mode::Distributed => self.worker(0),
+        }
     }
 
     /// The process that gives mails to the next hop.
@@ -161,7 +177,8 @@ impl System {
         let args = self.arguments("worker", true, false);
         let name = format!("worker-{}", self.next_worker);
         self.next_worker += 1;
-        self.workers.push(Node::start(&name, &args, self.directory.path()).await);
+        let node = Node::start_with(&name, &self.builder.environment, &args, self.directory.path()).await;
+        self.workers.push(node);
     }
 
     /// Takes a worker out of our hands, to end it as the test wants (distributed).
@@ -203,7 +220,8 @@ impl System {
     }
 
     async fn node(&self, name: &str, args: &[String]) -> Node {
-        let mut node = Node::start(name, args, self.directory.path()).await;
+        let environment = &self.builder.environment;
+        let mut node = Node::start_with(name, environment, args, self.directory.path()).await;
         if self.builder.waits {
             node.until_ready().await;
         }

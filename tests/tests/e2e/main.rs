@@ -30,6 +30,7 @@ mod clamd;
 mod contract;
 mod documents;
 mod fixtures;
+mod inspect;
 mod ledger;
 mod load;
 mod nats;
