@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 in_both_modes! {
     light;
     a_mail_that_harms_its_parser_fails_alone,
+    a_mail_that_hangs_is_given_up,
     where_policy_says_so_it_is_delivered_with_a_mark,
     a_killed_process_costs_at_most_the_mail_that_it_had,
     forty_thousand_nested_messages_are_over_the_limit,
@@ -20,21 +21,22 @@ in_both_modes! {
 }
 
 /// What a content may ask for in a debug build, and how that is counted.
-const FAULTS: [(&str, &str); 7] = [
+const FAULTS: [(&str, &str); 6] = [
     ("abort", "signal"),
     ("stack", "signal"),
     ("memory", "signal"),
     ("file", "signal"),
     ("cpu", "cpu"),
-    ("hang", "timeout"),
     ("garbage", "garbage"),
 ];
 
-const TIGHT: &str = "[inspect]\nprocesses = 3\ntimeout = \"6 s\"\ncpu_seconds_max = 1\nmemory_bytes_max = \"256 MiB\"\n\
+const TIGHT: &str = "[inspect]\nprocesses = 3\ntimeout = \"60 s\"\ncpu_seconds_max = 1\nmemory_bytes_max = \"256 MiB\"\n\
     [attachments.limits]\ncontent_bytes_max = \"10 MiB\"\ndecoded_bytes_max = \"10 MiB\"\n";
 
+const WITH_FAULTS: &str = "MAILWEIR_INSPECT_FAULTS=1";
+
 fn build(mode: Mode, hop: &NextHop) -> Builder {
-    System::build(mode, &hop.target()).configuration(TIGHT).environment("MAILWEIR_INSPECT_FAULTS=1")
+    System::build(mode, &hop.target()).configuration(TIGHT).environment(WITH_FAULTS)
 }
 
 fn harmful(fault: &str) -> TestMail {
@@ -101,12 +103,23 @@ async fn a_mail_that_harms_its_parser_fails_alone(mode: Mode) {
     tokio::join!(harm, neighbours);
     assert_eq!(hop.seen().mails.len(), 50);
     let node = system.scanner();
-    for reason in ["signal", "cpu", "timeout", "garbage"] {
+    for reason in ["signal", "cpu", "garbage"] {
         let expected = FAULTS.iter().filter(|(_, counted)| *counted == reason).count() as u64;
         assert_eq!(ended(node, reason).await, expected, "{reason}");
     }
     assert!(node.process.status().is_none());
     assert_eq!(ended(node, "exit").await, 0);
+}
+
+async fn a_mail_that_hangs_is_given_up(mode: Mode) {
+    let hop = NextHop::smtp().await;
+    let short = "[inspect]\nprocesses = 1\ntimeout = \"3 s\"\n";
+    let system = System::build(mode, &hop.target()).configuration(short).environment(WITH_FAULTS);
+    let mut system = system.start().await;
+    let mut client = Client::lmtp(&system.lmtp).await;
+    client.submit_expecting(&harmful("hang"), "451 4.5.0 content inspection*").await;
+    client.submit_expecting(&TestMail::new(), "250 *").await;
+    assert_eq!(ended(system.scanner(), "timeout").await, 1);
 }
 
 async fn where_policy_says_so_it_is_delivered_with_a_mark(mode: Mode) {
@@ -122,11 +135,8 @@ async fn where_policy_says_so_it_is_delivered_with_a_mark(mode: Mode) {
 async fn a_killed_process_costs_at_most_the_mail_that_it_had(mode: Mode) {
     let hop = NextHop::smtp().await;
     let long = "[inspect]\nprocesses = 2\ncpu_seconds_max = 100\ntimeout = \"100 s\"\n";
-    let mut system = System::build(mode, &hop.target())
-        .configuration(long)
-        .environment("MAILWEIR_INSPECT_FAULTS=1")
-        .start()
-        .await;
+    let mut system =
+        System::build(mode, &hop.target()).configuration(long).environment(WITH_FAULTS).start().await;
     until_started(system.scanner(), 2).await;
     // While idle: no mail notices.
     children(system.scanner()).into_iter().for_each(kill);
