@@ -8,6 +8,7 @@ use proto::inspection::{
     Found, FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, REPORT_NAME_BYTES_MAX, Report, Setup,
     encode, header, prefix,
 };
+use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::attachments::{self, Rules};
@@ -80,9 +81,11 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
                 self.output.flush()?;
                 continue;
             }
+            let start = micros();
             let mut findings = attachments::inspect(&content, &rules);
             findings.iter_mut().for_each(shorten);
-            self.say(&Report { serial, findings })?;
+            let micros = micros().saturating_sub(start);
+            self.say(&Report { serial, micros, findings })?;
         }
         Ok(())
     }
@@ -111,6 +114,12 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
         self.output.write_all(&encode(message, 0)?)?;
         Ok(self.output.flush()?)
     }
+}
+
+/// Since some time in the past.
+fn micros() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    u64::try_from(now.tv_sec * 1_000_000 + now.tv_nsec / 1_000).unwrap_or_default()
 }
 
 fn read_some(input: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {

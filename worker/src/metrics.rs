@@ -72,14 +72,20 @@ pub struct Metrics {
 pub(crate) struct InspectMetrics {
     pub(crate) children: Gauge,
     pub(crate) seconds: Histogram,
+    pub(crate) parsing_seconds: Histogram,
     ended: Family<ReasonLabel, Counter>,
 }
 
 impl InspectMetrics {
     fn register(registry: &mut Registry) -> Self {
         // 0.1 ms to about 26 s.
-        let seconds = Histogram::new(exponential_buckets(0.0001, 2.0, 19));
-        let metrics = Self { children: Gauge::default(), seconds, ended: Family::default() };
+        let seconds = || Histogram::new(exponential_buckets(0.0001, 2.0, 19));
+        let metrics = Self {
+            children: Gauge::default(),
+            seconds: seconds(),
+            parsing_seconds: seconds(),
+            ended: Family::default(),
+        };
         registry.register(
             "mailweir_worker_inspect_children",
             "Processes that inspect mails, idle ones included",
@@ -94,6 +100,11 @@ impl InspectMetrics {
             "mailweir_worker_inspect_seconds",
             "Time of one mail in an inspecting process, the way there and back included",
             metrics.seconds.clone(),
+        );
+        registry.register(
+            "mailweir_worker_inspect_parsing_seconds",
+            "Time that the parsing of one mail took, as the inspecting process says",
+            metrics.parsing_seconds.clone(),
         );
         metrics
     }

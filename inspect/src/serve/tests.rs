@@ -60,7 +60,8 @@ fn mails_are_answered_in_turn_until_the_pipe_is_closed() {
     assert!(take::<Hello>(&mut output).in_force.limits);
     let found = vec![Found::new(Category::Banned, ".exe: evil.exe")];
     for (serial, findings) in [(1, found.clone()), (2, Vec::new()), (3, found)] {
-        assert_eq!(take::<Report>(&mut output), Report { serial, findings });
+        let report: Report = take(&mut output);
+        assert_eq!((report.serial, report.findings), (serial, findings));
     }
     assert!(output.is_empty());
 }
@@ -126,7 +127,7 @@ fn a_content_that_asks_for_garbage_gets_it_written() {
     Server::new(Cursor::new(input), &mut output, Fake::default()).run().unwrap();
     let mut output = output.as_slice();
     take::<Hello>(&mut output);
-    assert_eq!(take::<Report>(&mut output), Report { serial: 1, findings: Vec::new() });
+    assert_eq!(take::<Report>(&mut output).findings, []);
 }
 
 proptest! {

@@ -51,6 +51,8 @@ pub struct Inspect {
 pub struct Report {
     /// Of the request.
     pub serial: u64,
+    /// How long it took to find them, in microseconds. For statistics only: the child may lie.
+    pub micros: u64,
     /// Empty when there is nothing to say.
     pub findings: Vec<Found>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::inspection::{
-    Found, FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, Report, Setup, encode, header, prefix,
+    FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, Report, Setup, encode, header, prefix,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::process;
@@ -84,10 +84,10 @@ impl Child {
         mut self,
         content: &Bytes,
         limit: Duration,
-    ) -> Result<(Self, Vec<Found>), Failure> {
+    ) -> Result<(Self, Report), Failure> {
         self.mails += 1;
         match timeout(limit, self.exchange(content)).await {
-            Ok(Ok(findings)) => Ok((self, findings)),
+            Ok(Ok(report)) => Ok((self, report)),
             Ok(Err(broken)) => Err(self.failed(broken).await),
             Err(_) => {
                 self.end().await;
@@ -119,7 +119,7 @@ impl Child {
         self.take().await
     }
 
-    async fn exchange(&mut self, content: &Bytes) -> Result<Vec<Found>, Broken> {
+    async fn exchange(&mut self, content: &Bytes) -> Result<Report, Broken> {
         let serial = self.mails;
         self.input.write_all(&encode(&Inspect { serial }, content.len())?).await?;
         self.input.write_all(content).await?;
@@ -128,7 +128,7 @@ impl Child {
         if report.serial != serial || !self.output.buffer().is_empty() {
             return Err(Broken::OutOfTurn);
         }
-        Ok(report.findings)
+        Ok(report)
     }
 
     async fn take<M: Message>(&mut self) -> Result<M, Broken> {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use proto::inspection::{AttachmentRules, Found, InForce, Setup};
@@ -98,10 +99,11 @@ impl Pool {
         let result = child.inspect(content, limit).await;
         self.metrics.seconds.observe(start.elapsed().as_secs_f64());
         match result {
-            Ok((child, findings)) => {
+            Ok((child, report)) => {
+                self.metrics.parsing_seconds.observe(Duration::from_micros(report.micros).as_secs_f64());
                 locked(&self.pace).succeeded();
                 self.put_back(child).await;
-                Ok(findings)
+                Ok(report.findings)
             }
             Err(failure) => {
                 self.lost(&failure, is_new);

@@ -72,6 +72,7 @@ async fn children_are_kept_and_take_turns() {
     assert_eq!(world.started(), 3);
     world.has("mailweir_worker_inspect_children 3");
     world.has("mailweir_worker_inspect_seconds_count 60");
+    world.has("mailweir_worker_inspect_parsing_seconds_sum 30.0");
 }
 
 #[tokio::test(start_paused = true)]
