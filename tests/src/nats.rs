@@ -1,28 +1,45 @@
 //! A `nats-server` with JetStream: its own store, and a port that the kernel picks.
 //!
 //! A restart keeps the store but not the port. Whoever must survive a restart connects through a
-//! [`crate::link::Link`], which keeps its address.
+//! [`crate::link::Link`], which keeps its address. The server is the first in PATH, so that a run can choose its version.
 
-use std::path::PathBuf;
+mod cluster;
+mod raw;
+
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::process::{Process, tool};
+use crate::process::{Process, tool_in_path};
 use crate::wait::eventually;
+
+pub use cluster::{Cluster, NODES};
+pub use raw::{Raw, api};
 
 /// A running server.
 pub struct Nats {
     process: Process,
     address: String,
+    store: PathBuf,
     directory: TempDir,
 }
 
 impl Nats {
     /// Starts a server with an empty store.
     pub async fn start() -> Self {
+        Self::start_in(None).await
+    }
+
+    /// Starts a server whose store is, or becomes, that directory.
+    pub async fn start_with_store(store: &Path) -> Self {
+        Self::start_in(Some(store)).await
+    }
+
+    async fn start_in(store: Option<&Path>) -> Self {
         let directory = tempfile::Builder::new().prefix("nats-").tempdir().expect("make directory");
-        let (process, address) = launch(&directory).await;
-        Self { process, address, directory }
+        let store = store.map_or_else(|| directory.path().join("store"), Path::to_owned);
+        let (process, address) = launch(&store, &directory).await;
+        Self { process, address, store, directory }
     }
 
     /// `HOST:PORT`.
@@ -35,6 +52,11 @@ impl Nats {
         format!("nats://{}", self.address)
     }
 
+    /// Where its streams are.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -43,7 +65,7 @@ impl Nats {
     /// Starts again over the same store, on another port.
     pub async fn restart(&mut self) {
         self.kill();
-        (self.process, self.address) = launch(&self.directory).await;
+        (self.process, self.address) = launch(&self.store, &self.directory).await;
     }
 
     /// The server process, for signals.
@@ -52,10 +74,8 @@ impl Nats {
     }
 }
 
-async fn launch(directory: &TempDir) -> (Process, String) {
-    let server =
-        tool(&["/usr/sbin/nats-server", "/usr/local/bin/nats-server", "/usr/bin/nats-server"], "nats-server");
-    let path = |name: &str| directory.path().join(name).display().to_string();
+async fn launch(store: &Path, directory: &TempDir) -> (Process, String) {
+    let store = store.display().to_string();
     let args = [
         "--addr",
         "127.0.0.1",
@@ -63,11 +83,11 @@ async fn launch(directory: &TempDir) -> (Process, String) {
         "-1",
         "--jetstream",
         "--store_dir",
-        &path("store"),
+        &store,
         "--ports_file_dir",
-        &path("."),
+        &directory.path().display().to_string(),
     ];
-    let mut process = Process::start("nats-server", &server, &args, directory.path());
+    let mut process = Process::start("nats-server", &server(), &args, directory.path());
     // setpriv replaces itself by the server, so the process id in the file's name is the child's.
     let ports = directory.path().join(format!("nats-server_{}.ports", process.id()));
     let address = eventually("nats-server tells its port", async || {
@@ -76,6 +96,10 @@ async fn launch(directory: &TempDir) -> (Process, String) {
     })
     .await;
     (process, address)
+}
+
+fn server() -> PathBuf {
+    tool_in_path("nats-server", "nats-server")
 }
 
 /// `None` as long as the file is not there or not whole.

@@ -169,3 +169,10 @@ pub fn tool(candidates: &[&str], package: &str) -> PathBuf {
     let found = candidates.iter().map(PathBuf::from).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{} is missing: apt-get install {package}", candidates[0]))
 }
+
+/// The path of a tool of which the caller may choose the version: the first in PATH, else where Debian has it.
+pub fn tool_in_path(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|tool| tool.exists());
+    found.unwrap_or_else(|| tool(&[&format!("/usr/sbin/{name}")], package))
+}
