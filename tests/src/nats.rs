@@ -3,6 +3,8 @@
 //! A restart keeps the store but not the port. Whoever must survive a restart connects through a
 //! [`crate::link::Link`], which keeps its address.
 
+pub mod request;
+
 use std::path::PathBuf;
 
 use tempfile::TempDir;
