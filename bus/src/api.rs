@@ -1,5 +1,7 @@
 //! Questions to JetStream that the library has no lean form for.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::bus::Inner;
@@ -16,12 +18,45 @@ pub(crate) struct StreamState {
     pub(crate) messages: u64,
     pub(crate) first_seq: u64,
     pub(crate) last_seq: u64,
+    /// Messages by subject, where that was asked for.
+    #[serde(default)]
+    subjects: Option<HashMap<String, u64>>,
+}
+
+/// The part of a consumer's information that is needed here.
+#[derive(Deserialize)]
+pub(crate) struct ConsumerInfo {
+    pub(crate) delivered: Delivered,
+    /// Messages that nobody was given yet.
+    pub(crate) num_pending: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Delivered {
+    /// Deliveries so far.
+    pub(crate) consumer_seq: u64,
 }
 
 /// Asks for a stream's state.
 pub(crate) async fn stream_state(inner: &Inner, stream: &str) -> Result<StreamState, Unanswered> {
     let info: StreamInfo = ask(inner, &format!("STREAM.INFO.{stream}"), String::new()).await?;
     Ok(info.state)
+}
+
+/// Whether a stream holds a message of `subject`.
+pub(crate) async fn holds(inner: &Inner, stream: &str, subject: &str) -> Result<bool, Unanswered> {
+    let filter = format!(r#"{{"subjects_filter":"{subject}"}}"#);
+    let info: StreamInfo = ask(inner, &format!("STREAM.INFO.{stream}"), filter).await?;
+    Ok(info.state.subjects.is_some_and(|subjects| subjects.contains_key(subject)))
+}
+
+/// Asks for a consumer's state.
+pub(crate) async fn consumer_state(
+    inner: &Inner,
+    stream: &str,
+    durable: &str,
+) -> Result<ConsumerInfo, Unanswered> {
+    ask(inner, &format!("CONSUMER.INFO.{stream}.{durable}"), String::new()).await
 }
 
 /// Asks `what` with a JSON payload. An answer of another form, such as an error, is [`Unanswered::Other`].

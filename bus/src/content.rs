@@ -70,10 +70,12 @@ impl Sizes {
     }
 }
 
-/// Publishes the chunks of a mail and returns their list.
+/// Publishes the chunks of a mail and returns their list. Each attempt has its own, since an egress may have removed
+/// those of the one before.
 pub(crate) async fn put_chunks(
     inner: &Inner,
     mail: &Mail,
+    attempt: u32,
     chunk_bytes: usize,
     until: Instant,
 ) -> Result<Vec<Chunk>, NotPublished> {
@@ -82,7 +84,7 @@ pub(crate) async fn put_chunks(
             to: To::Body,
             stream: &inner.names.body,
             subject: inner.names.chunks_of(mail.tx),
-            id: Some(format!("{}.{index}", mail.tx)),
+            id: Some(format!("{}.{attempt}.{index}", mail.tx)),
             expected: None,
             when_full: WhenFull::Refuse,
         };

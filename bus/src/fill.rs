@@ -1,54 +1,61 @@
-//! How full the queue is, for an ingress that refuses before the content travels.
+//! How full the queue is and how long mails wait in it, for an ingress that refuses before the content travels.
 
+use std::time::Duration;
+
+use proto::Class;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::api;
+use crate::backlog::{Backlog, Lanes};
 use crate::bus::Inner;
+use crate::link::Unanswered;
+use crate::names::scan_durable;
 
-/// Mails in flight in the whole installation, and the most that there may be. Stays as it was last seen while the
-/// server does not answer; [`crate::Reachability`] tells that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What an ingress has to know before it takes one more mail. Stays as it was last seen while the server does not
+/// answer; [`crate::Reachability`] tells that.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fill {
-    /// Jobs in the queue.
-    pub messages: u64,
-    /// `queue_messages_max`.
-    pub messages_max: u64,
-}
-
-impl Fill {
-    /// Whether at least `percent` of the queue is used.
-    pub fn reaches(&self, percent: u64) -> bool {
-        self.messages_max > 0
-            && self.messages.saturating_mul(100) >= self.messages_max.saturating_mul(percent)
-    }
+    /// The fullest of the streams that hold mails, from 0 to 1.
+    pub fill: f64,
+    /// How long a mail that comes now is going to wait for a worker.
+    pub wait: Duration,
 }
 
 /// Asks once in a while, for ever.
 pub(crate) async fn measure(inner: &Inner, told: &watch::Sender<Fill>) {
     let mut rounds = interval(inner.settings.fill_interval);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut backlog = Backlog::default();
     loop {
         rounds.tick().await;
-        if let Ok(state) = api::stream_state(inner, &inner.names.mail).await {
-            told.send_replace(Fill {
-                messages: state.messages,
-                messages_max: inner.settings.queue_messages_max,
-            });
+        match ask(inner).await {
+            Ok((fill, lanes)) => {
+                let wait = backlog.observe(Instant::now(), lanes);
+                inner.metrics.wait.set(wait.as_secs_f64());
+                inner.metrics.fill.set(fill);
+                told.send_replace(Fill { fill, wait });
+            }
+            Err(error) => tracing::debug!(%error, "the queue does not say how full it is"),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_reached_at_its_limit() {
-        let fill = |messages| Fill { messages, messages_max: 10 };
-        assert!(!fill(7).reaches(80));
-        assert!(fill(8).reaches(80));
-        assert!(!Fill::default().reaches(0));
-        assert!(Fill { messages: u64::MAX, messages_max: u64::MAX }.reaches(100));
+async fn ask(inner: &Inner) -> Result<(f64, Lanes), Unanswered> {
+    let (names, settings) = (&inner.names, &inner.settings);
+    let mail = api::stream_state(inner, &names.mail).await?;
+    let body = api::stream_state(inner, &names.body).await?;
+    let fill = share(mail.messages, settings.queue_messages_max);
+    let fill = fill.max(share(body.messages, settings.body_messages_max));
+    let mut lanes = Lanes { pending: 0, delivered: 0 };
+    for class in Class::ALL {
+        let lane = api::consumer_state(inner, &names.mail, scan_durable(class)).await?;
+        lanes.pending += lane.num_pending;
+        lanes.delivered += lane.delivered.consumer_seq;
     }
+    Ok((fill, lanes))
+}
+
+fn share(messages: u64, max: u64) -> f64 {
+    if max == 0 { 0.0 } else { messages as f64 / max as f64 }
 }

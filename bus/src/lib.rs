@@ -3,21 +3,24 @@
 //! An ingress asks ([`Client`]), a worker serves scans, an egress serves relays ([`Bus`]). The client's server keeps
 //! the mail until we answer, so whatever NATS forgets costs a delay and never a mail; every error here is a 4xx.
 //!
-//! Deliberately absent: the ledger of claims and outcomes. Object store, key-value buckets, the library's own pull
+//! Deliberately absent: a second copy of a mail for safety, and any queue of the outcomes. Object store, key-value buckets, the library's own pull
 //! streams and `drain()` are not used, since they stall or lose in ways that were reproduced.
 
 #![warn(missing_docs)]
 
 mod age;
 mod api;
+mod backlog;
 mod bus;
 mod client;
 mod content;
 mod delivery;
 mod due;
 mod fill;
+mod give_up;
 mod hold;
 mod janitor;
+mod join;
 mod ledger;
 mod link;
 mod metrics;
@@ -26,7 +29,9 @@ mod names;
 mod notice;
 mod publish;
 mod pull;
+mod put;
 mod relay;
+mod retried;
 mod retry;
 mod scan;
 mod settings;

@@ -1,5 +1,6 @@
 //! What the queue counts. Handles are resolved once; counting is one atomic.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -56,6 +57,17 @@ pub(crate) enum ClaimEnd {
     Refused,
 }
 
+/// How a mail that the client had sent before was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Join {
+    /// Answered from its record, at once.
+    Answered,
+    /// Answered when another transaction had its outcome.
+    Attached,
+    /// Published as the next attempt.
+    Again,
+}
+
 /// One label, whose values are resolved when the metrics are made.
 type Labels = [(&'static str, &'static str); 1];
 
@@ -74,6 +86,7 @@ pub struct Metrics {
     claims: [Counter; 4],
     aside: [Counter; 4],
     notices: [Counter; 4],
+    joins: [Counter; 3],
     pub(crate) publish_retries: Counter,
     pub(crate) queue_full: Counter,
     pub(crate) redelivered: Counter,
@@ -88,7 +101,10 @@ pub struct Metrics {
     pub(crate) leader_reads: Counter,
     pub(crate) ledger_ambiguous: Counter,
     pub(crate) ledger_unreadable: Counter,
+    pub(crate) ledger_aborts: Counter,
     pub(crate) reachable: Gauge,
+    pub(crate) fill: Gauge<f64, AtomicU64>,
+    pub(crate) wait: Gauge<f64, AtomicU64>,
     pub(crate) waiting: Gauge,
     pub(crate) in_work: Gauge,
     age: Histogram,
@@ -101,16 +117,18 @@ impl Metrics {
         let buckets = || exponential_buckets(0.000_5, 2.0, 20);
         let registry = registry.sub_registry_with_prefix("mailweir_bus");
         let (published, aside, notices) = (Family::default(), Family::default(), Family::default());
-        let claims = Family::default();
+        let (claims, joins) = (Family::default(), Family::default());
         registry.register("published", "Messages stored by the server, by stream", published.clone());
         registry.register("put_aside", "Messages that could not be worked on, by reason", aside.clone());
         registry.register("notices", "Outcomes told to an ingress, by how that ended", notices.clone());
+        registry.register("joins", "Mails that the client had sent before, by what they met", joins.clone());
         registry.register("ledger_claims", "Claims asked for, by how that ended", claims.clone());
         let metrics = Self {
             published: resolved(&published, "stream", ["mail", "body", "verdict", "ledger"]),
             claims: resolved(&claims, "result", ["granted", "done", "aborted", "refused"]),
             aside: resolved(&aside, "reason", ["newer", "alien", "missing", "corrupt"]),
             notices: resolved(&notices, "end", ["taken", "late", "unknown", "no-ingress"]),
+            joins: resolved(&joins, "end", ["answered", "attached", "again"]),
             publish_retries: Counter::default(),
             queue_full: Counter::default(),
             redelivered: Counter::default(),
@@ -125,7 +143,10 @@ impl Metrics {
             leader_reads: Counter::default(),
             ledger_ambiguous: Counter::default(),
             ledger_unreadable: Counter::default(),
+            ledger_aborts: Counter::default(),
             reachable: Gauge::default(),
+            fill: Gauge::default(),
+            wait: Gauge::default(),
             waiting: Gauge::default(),
             in_work: Gauge::default(),
             age: Histogram::new(buckets()),
@@ -155,6 +176,7 @@ impl Metrics {
                 &self.ledger_ambiguous,
             ),
             ("ledger_unreadable", "Records of the ledger that could not be read", &self.ledger_unreadable),
+            ("ledger_aborts", "Mails without IDENT whose delivery was forbidden", &self.ledger_aborts),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
@@ -167,6 +189,12 @@ impl Metrics {
         for (name, help, gauge) in gauges {
             registry.register(name, help, gauge.clone());
         }
+        registry.register("fill", "The fullest stream that holds mails, 0 to 1", self.fill.clone());
+        registry.register(
+            "estimated_wait_seconds",
+            "How long a mail that comes now waits for a worker",
+            self.wait.clone(),
+        );
         registry.register("age_seconds", "Age of a message when it is delivered", self.age.clone());
         registry.register(
             "round_trip_seconds",
@@ -204,6 +232,16 @@ impl Metrics {
             NoticeEnd::Late => late,
             NoticeEnd::Unknown => unknown,
             NoticeEnd::NoIngress => no_ingress,
+        }
+        .inc();
+    }
+
+    pub(crate) fn joined(&self, end: Join) {
+        let [answered, attached, again] = &self.joins;
+        match end {
+            Join::Answered => answered,
+            Join::Attached => attached,
+            Join::Again => again,
         }
         .inc();
     }

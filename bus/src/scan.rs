@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use proto::failpoint::Point;
 use proto::wire::{ContentAt, Job, Judged, WireError, decode, encode};
 use proto::{Class, Deadline, Envelope, Mail, MessageKey, TxId, Verdict};
 use tokio_util::sync::CancellationToken;
@@ -162,11 +163,15 @@ where
                     return Settle::Nak(self.inner.settings.retry_delay);
                 }
             };
+            self.inner.settings.failpoints.reached(Point::BeforeScan);
             let mail = mail_of(&job, &held);
             let scan = ScanJob { mail, deadline, deliveries };
             (self.work)(Work::Scan(scan)).await
         };
-        self.store(delivery, job, verdict, deadline).await
+        self.inner.settings.failpoints.reached(Point::BeforeVerdict);
+        let settle = self.store(delivery, job, verdict, deadline).await;
+        self.inner.settings.failpoints.reached(Point::AfterVerdict);
+        settle
     }
 
     async fn store(&self, delivery: &Delivery, job: Job, verdict: Verdict, deadline: Deadline) -> Settle {
@@ -175,7 +180,7 @@ where
             to: To::Verdict,
             stream: &inner.names.verdict,
             subject: inner.names.verdict_of(job.tx),
-            id: Some(job.tx.to_string()),
+            id: Some(format!("{}.{}", job.tx, job.attempt)),
             expected: None,
             when_full: WhenFull::Wait,
         };

@@ -35,6 +35,12 @@ impl Deadline {
         Self(self.0.min(now + limit))
     }
 
+    /// This deadline, `later` than it was.
+    #[must_use]
+    pub fn extend(self, later: Duration) -> Self {
+        Self(self.0 + later)
+    }
+
     /// This deadline, `earlier` sooner: what is left after keeping a reserve for the stages behind.
     pub fn reserve(self, earlier: Duration) -> Self {
         Self(self.0.checked_sub(earlier).unwrap_or(self.0))

@@ -13,6 +13,7 @@
     reason = "a fixture that cannot be set up has nobody to tell but the test, which it fails at once"
 )]
 
+pub mod checker;
 pub mod clamd;
 pub mod client;
 pub mod fake_clamd;

@@ -4,7 +4,7 @@
 //! [`crate::link::Link`], which keeps its address. The server is the first in PATH, so that a run can choose its version.
 
 mod cluster;
-mod raw;
+pub mod request;
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::process::{Process, tool_in_path};
 use crate::wait::eventually;
 
 pub use cluster::{Cluster, NODES};
-pub use raw::{Raw, api};
+pub use request::api;
 
 /// A running server.
 pub struct Nats {

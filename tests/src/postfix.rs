@@ -145,8 +145,14 @@ impl Postfix {
         let daemons = daemons();
         let arguments =
             ["-c".to_owned(), directory.path().join("etc").display().to_string(), "-d".to_owned()];
-        let mut process =
-            Process::start_in(Group::Its, "postfix", &daemons.join("master"), &arguments, directory.path());
+        let mut process = Process::start_in(
+            Group::Its,
+            "postfix",
+            &daemons.join("master"),
+            &arguments,
+            &[],
+            directory.path(),
+        );
         let mut listeners = vec![ports.entry()];
         if master.contains(&format!(":{} inet ", ports.reinjection.number())) {
             listeners.push(ports.reinjection());

@@ -32,6 +32,15 @@ pub(crate) struct Looked {
     pub(crate) results: Vec<(Position, Reply)>,
     /// The highest attempt that is recorded for any of them, be it a claim, an outcome or an abort.
     pub(crate) attempt: Option<u32>,
+    /// Whether somebody is at the dot for one of the others.
+    pub(crate) pending: bool,
+}
+
+impl Looked {
+    /// The attempt to begin with: the one that is under way, or the one behind the last that ended.
+    pub(crate) fn next_attempt(&self) -> u32 {
+        self.attempt.map_or(0, |attempt| attempt.saturating_add(u32::from(!self.pending)))
+    }
 }
 
 /// Reads the line of a mail.
@@ -44,7 +53,7 @@ pub(crate) async fn look(
 ) -> Result<Looked, LedgerError> {
     let mut walk = Walk::look(tx, Wanted::all(envelope));
     match Line::new(inner, settings, key).walk(&mut walk, None, until).await? {
-        End::Looked { results, pending: _, attempt } => Ok(Looked { results, attempt }),
+        End::Looked { results, pending, attempt } => Ok(Looked { results, attempt, pending }),
         // No other end is a look's.
         End::Mine { .. } | End::Taken(_) | End::Aborted | End::TooLong => Ok(Looked::default()),
     }

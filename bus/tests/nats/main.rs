@@ -5,12 +5,15 @@
 #[cfg(test)]
 mod content;
 #[cfg(test)]
-#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod give_up;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod join;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
