@@ -32,6 +32,7 @@ mod documents;
 mod fixtures;
 mod load;
 mod nats;
+mod overload;
 mod postfix;
 mod tools;
 mod workers;
