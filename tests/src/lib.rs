@@ -31,5 +31,6 @@ pub mod postfix;
 pub mod process;
 pub mod smtp_source;
 pub mod system;
+pub mod tmpfs;
 pub mod transcript;
 pub mod wait;

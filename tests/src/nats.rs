@@ -20,6 +20,8 @@ pub use request::api;
 pub struct Nats {
     process: Process,
     address: String,
+    /// What is set in a file.
+    configuration: PathBuf,
     store: PathBuf,
     directory: TempDir,
 }
@@ -27,19 +29,24 @@ pub struct Nats {
 impl Nats {
     /// Starts a server with an empty store.
     pub async fn start() -> Self {
-        Self::start_in(None).await
-    }
-
-    /// Starts a server whose store is, or becomes, that directory.
-    pub async fn start_with_store(store: &Path) -> Self {
-        Self::start_in(Some(store)).await
-    }
-
-    async fn start_in(store: Option<&Path>) -> Self {
         let directory = tempfile::Builder::new().prefix("nats-").tempdir().expect("make directory");
-        let store = store.map_or_else(|| directory.path().join("store"), Path::to_owned);
-        let (process, address) = launch(&store, &directory).await;
-        Self { process, address, store, directory }
+        let store = directory.path().join("store");
+        Self::start_in(directory, store, "jetstream {").await
+    }
+
+    /// Starts a server whose store is, or becomes, that directory, and holds that many bytes of messages at most. Without
+    /// such a bound a server takes what is free when it starts.
+    pub async fn start_with_store(store: &Path, bytes_max: u64) -> Self {
+        let directory = tempfile::Builder::new().prefix("nats-").tempdir().expect("make directory");
+        Self::start_in(directory, store.to_owned(), &format!("jetstream {{ max_file: {bytes_max}")).await
+    }
+
+    async fn start_in(directory: TempDir, store: PathBuf, jetstream: &str) -> Self {
+        let configuration = directory.path().join("nats-server.conf");
+        let text = format!("{jetstream}\n store_dir: \"{}\"\n}}\n", store.display());
+        std::fs::write(&configuration, text).expect("write configuration");
+        let (process, address) = launch(&configuration, &directory).await;
+        Self { process, address, configuration, store, directory }
     }
 
     /// `HOST:PORT`.
@@ -65,7 +72,7 @@ impl Nats {
     /// Starts again over the same store, on another port.
     pub async fn restart(&mut self) {
         self.kill();
-        (self.process, self.address) = launch(&self.store, &self.directory).await;
+        (self.process, self.address) = launch(&self.configuration, &self.directory).await;
     }
 
     /// The server process, for signals.
@@ -74,19 +81,11 @@ impl Nats {
     }
 }
 
-async fn launch(store: &Path, directory: &TempDir) -> (Process, String) {
-    let store = store.display().to_string();
-    let args = [
-        "--addr",
-        "127.0.0.1",
-        "--port",
-        "-1",
-        "--jetstream",
-        "--store_dir",
-        &store,
-        "--ports_file_dir",
-        &directory.path().display().to_string(),
-    ];
+async fn launch(configuration: &Path, directory: &TempDir) -> (Process, String) {
+    let configuration = configuration.display().to_string();
+    let ports = directory.path().display().to_string();
+    let args =
+        ["--addr", "127.0.0.1", "--port", "-1", "--config", &configuration, "--ports_file_dir", &ports];
     let mut process = Process::start("nats-server", &server(), &args, directory.path());
     // setpriv replaces itself by the server, so the process id in the file's name is the child's.
     let ports = directory.path().join(format!("nats-server_{}.ports", process.id()));

@@ -151,6 +151,14 @@ impl System {
         self.take(Role::Egress)
     }
 
+    /// Starts an ingress that knows other servers than the rest, and is none of the endpoints (distributed).
+    pub async fn ingress_of(&mut self, nats: &str) -> Node {
+        let all = std::mem::replace(&mut self.nats_url, nats.to_owned());
+        let args = self.arguments(Role::Ingress);
+        self.nats_url = all;
+        Node::start("ingress-alone", &args, self.directory.path()).await
+    }
+
     fn list(&mut self, role: Role) -> &mut Vec<Node> {
         match (self.builder.mode, role) {
             (Mode::Standalone, _) | (Mode::Distributed, Role::Ingress) => &mut self.ingresses,
@@ -200,7 +208,7 @@ impl System {
         if mode == Mode::Standalone {
             flag("--state-directory", &self.directory.path().display().to_string());
         } else {
-            flag("--nats", &self.nats_url);
+            self.nats_url.split(',').for_each(|url| flag("--nats", url));
         }
         if role == Role::Ingress {
             // A port of its own, so that it is the same after a restart.

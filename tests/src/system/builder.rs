@@ -92,7 +92,7 @@ impl Builder {
         self
     }
 
-    /// A NATS server, or a link to one, of the test's own (distributed).
+    /// A NATS server, or a link to one, of the test's own (distributed); several with commas between them.
     pub fn nats(mut self, url: &str) -> Self {
         self.nats_url = Some(url.to_owned());
         self

@@ -29,6 +29,7 @@ macro_rules! in_both_modes {
 mod clamd;
 mod contract;
 mod documents;
+mod faults_nats;
 mod fixtures;
 mod load;
 mod nats;
