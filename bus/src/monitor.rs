@@ -162,12 +162,13 @@ async fn look(inner: &Inner) -> (Reachability, Option<&Link>) {
     }
 }
 
-/// Compares, and creates what is missing if that is allowed and nothing else is wrong.
+/// Compares, and creates what is missing or has to be made anew, if that is allowed and nothing else is wrong.
 async fn examine(inner: &Inner) -> Result<Vec<TopologyDiff>, TopologyError> {
     let wanted = inner.wanted();
     let diffs = topology::compare(&inner.control, &wanted).await?;
-    let only_missing = diffs.iter().all(|diff| matches!(diff, TopologyDiff::Missing { .. }));
-    if diffs.is_empty() || !only_missing || !inner.settings.create_streams {
+    let is_creatable =
+        |diff: &TopologyDiff| matches!(diff, TopologyDiff::Missing { .. } | TopologyDiff::Ahead { .. });
+    if diffs.is_empty() || !diffs.iter().all(is_creatable) || !inner.settings.create_streams {
         return Ok(diffs);
     }
     for diff in &diffs {

@@ -9,13 +9,16 @@ use harness::node::run;
 use harness::wait::{eventually, within};
 use rustix::process::Signal;
 
-use super::flow::{Flow, Row, Times};
+use super::flow::{Flow, Row};
 use super::single::{damage, message_blocks};
 
 /// As the operator's guide says: the streams are made once, not by whichever role comes first.
 const THREE: &str = "replicas = 3\ncreate_streams = false\n";
 /// So many mails pass without the server before it comes back.
-const MAILS_WITHOUT: usize = 200;
+const MAILS_WITHOUT: usize = 60;
+
+/// The client of an ingress that knows one server only.
+const ALONE: u32 = 100;
 
 async fn start() -> (Cluster, Flow, usize) {
     let cluster = Cluster::start().await;
@@ -48,10 +51,9 @@ async fn f28_leader_killed() {
     let (mut cluster, mut flow, leader) = start().await;
     let broken = flow.now();
     cluster.kill(leader);
-    let normal = flow.normal_since(broken).await;
+    let times = flow.overcome(broken).await;
     cluster.restart(leader);
     cluster.until_whole(other(leader), "MAIL").await;
-    let times = Times { broken, healed: normal };
     flow.finish(&row("of three servers, the leader killed -9"), &times, &cluster.address(other(leader)))
         .await;
 }
@@ -62,62 +64,44 @@ async fn f28_leader_paused() {
     let (cluster, mut flow, leader) = start().await;
     let broken = flow.now();
     cluster.process(leader).signal(Signal::STOP);
-    let normal = flow.normal_since(broken).await;
+    let times = flow.overcome(broken).await;
     flow.mails(MAILS_WITHOUT).await;
     cluster.process(leader).signal(Signal::CONT);
     cluster.until_whole(other(leader), "MAIL").await;
-    let times = Times { broken, healed: normal };
     flow.finish(&row("of three servers, the leader paused"), &times, &cluster.address(other(leader))).await;
 }
 
+/// F28 and F29 together: those who know all servers go on with the majority; an ingress that knows only the one which is
+/// cut off takes nothing.
 #[tokio::test]
-async fn f28_leader_cut_off() {
+async fn f29_leader_cut_off_with_an_ingress() {
     let _machine = heavy().await;
     let (cluster, mut flow, leader) = start().await;
-    let broken = flow.now();
-    cluster.cut_off(leader);
-    let normal = flow.normal_since(broken).await;
-    flow.mails(MAILS_WITHOUT).await;
-    cluster.join_again(leader);
-    cluster.until_whole(other(leader), "MAIL").await;
-    let times = Times { broken, healed: normal };
-    let fault = "of three servers, the leader cut off from the others, not from its clients";
-    // Who is connected to it waits for an election first, and then goes to another.
-    let row = Row { stall_max: Duration::from_secs(30), ..row(fault) };
-    flow.finish(&row, &times, &cluster.address(other(leader))).await;
-}
-
-#[tokio::test]
-async fn f29_ingress_on_the_minority_side() {
-    let _machine = heavy().await;
-    let (cluster, mut flow, leader) = start().await;
-    // It does not know the two others, and leads nothing that it could go on with alone.
     let mut alone = flow.system.ingress_of(&cluster.url(leader)).await;
     alone.until_ready().await;
     let mta = Mta { endpoints: vec![alone.endpoint("lmtp")], ..flow.mta.clone() };
-    let mut sender = mta.sender(100);
-    assert!(within("the lonely ingress takes a mail", sender.deliver(0)).await);
+    let mut sender = mta.sender(ALONE);
+    assert!(within("it takes a mail as long as all is well", sender.deliver(0)).await);
     let broken = flow.now();
     cluster.cut_off(leader);
-    let id = MailId { client: 100, number: 1 };
+    let id = MailId { client: ALONE, number: 1 };
     let delivery = tokio::spawn(async move { sender.deliver(id.number).await });
-    eventually("the lonely ingress refuses", async || (mta.history.saw(id, 1) == "451").then_some(())).await;
-    flow.normal_since(broken).await;
-    flow.mails(MAILS_WITHOUT).await;
-    for attempt in 1.. {
-        let saw = flow.mta.history.saw(id, attempt);
-        assert!(["451", ""].contains(&saw.as_str()), "the minority said {saw}");
-        if saw.is_empty() {
-            break;
-        }
-    }
+    let times = flow.overcome(broken).await;
+    eventually("it gives up its first mail", async || (mta.history.saw(id, 1) == "451").then_some(())).await;
+    let attempts = || (1..).map(|attempt| mta.history.saw(id, attempt)).take_while(|saw| !saw.is_empty());
+    assert!(attempts().all(|saw| saw == "451"), "the minority took a mail");
     cluster.join_again(leader);
-    let times = Times { broken, healed: flow.now() };
-    assert!(within("the mail gets through in the end", delivery).await.unwrap());
-    let row = Row { id: "F29", ..row("the only server that one ingress knows cut off from the two others") };
+    cluster.until_whole(other(leader), "MAIL").await;
+    assert!(within("its mail gets through in the end", delivery).await.unwrap());
+    // Who is connected to the cut off one waits for an election first, and then goes to another. Mails that were on their
+    // way by it are answered at their deadline, which is 20 s here.
+    let fault = "of three servers, the leader cut off from the others, not from its clients";
+    let row = Row { id: "F28, F29", stall_max: Duration::from_secs(45), ..row(fault) };
     flow.finish(&row, &times, &cluster.address(other(leader))).await;
 }
 
+/// A server over a damaged store may lead a stream or a consumer that it does not have, and then nothing gets through
+/// (seen with 2.9.10). The remedy is the operator's: an empty store, which the two others fill.
 #[tokio::test]
 async fn f31_one_store_of_three_damaged() {
     let _machine = heavy().await;
@@ -126,9 +110,13 @@ async fn f31_one_store_of_three_damaged() {
     cluster.kill(leader);
     damage(&message_blocks(&cluster.store(leader), &["MAIL", "VERDICT", "LEDGER"]));
     cluster.restart(leader);
-    let times = Times { broken, healed: flow.normal_since(broken).await };
+    flow.answered_since(broken).await;
+    cluster.kill(leader);
+    std::fs::remove_dir_all(cluster.store(leader)).unwrap();
+    cluster.restart(leader);
+    let times = flow.healed(broken).await;
     cluster.until_whole(other(leader), "MAIL").await;
-    flow.mails(MAILS_WITHOUT).await;
-    let row = Row { id: "F31", ..row("of three servers, the leader's files damaged while it was down") };
+    let fault = "of three servers, the leader's files damaged while it was down; then emptied";
+    let row = Row { id: "F31", stall_max: Duration::from_secs(45), ..row(fault) };
     flow.finish(&row, &times, &cluster.address(other(leader))).await;
 }

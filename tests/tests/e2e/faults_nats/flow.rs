@@ -23,7 +23,7 @@ const PACE: Duration = Duration::from_millis(20);
 /// Mails that must have passed before a fault.
 const WARM_UP: usize = 20;
 /// Mails that must pass behind it.
-const MAILS_AFTER: usize = 200;
+const MAILS_AFTER: usize = 60;
 /// How long whatever runs on after the last answer may take to be removed.
 const DRAINED_WITHIN: Duration = Duration::from_secs(40);
 
@@ -62,7 +62,10 @@ pub(super) struct Row {
 /// When what was done to it, by the clock of the run.
 pub(super) struct Times {
     pub(super) broken: Duration,
+    /// The fault ended; the same where it was not waited for.
     pub(super) healed: Duration,
+    /// The end of the first mail that was begun after that and taken at its first attempt.
+    pub(super) normal: Duration,
 }
 
 impl Flow {
@@ -121,6 +124,17 @@ impl Flow {
         }
     }
 
+    /// The times of a fault that began at `broken` and ends now.
+    pub(super) async fn healed(&mut self, broken: Duration) -> Times {
+        let healed = self.now();
+        Times { broken, healed, normal: self.normal_since(healed).await }
+    }
+
+    /// The times of a fault that goes on.
+    pub(super) async fn overcome(&mut self, broken: Duration) -> Times {
+        Times { broken, healed: broken, normal: self.normal_since(broken).await }
+    }
+
     /// Waits until a mail that was begun after `since` was taken at its first attempt, and tells when.
     pub(super) async fn normal_since(&mut self, since: Duration) -> Duration {
         loop {
@@ -129,6 +143,12 @@ impl Flow {
                 return delivered.ended;
             }
         }
+    }
+
+    /// Waits until the client was told anything since then.
+    pub(super) async fn answered_since(&self, since: Duration) {
+        let answered = async || (!saw(&self.mta.history, since, Duration::MAX).is_empty()).then_some(());
+        harness::wait::eventually("a mail is answered", answered).await;
     }
 
     /// Waits until the client was told something other than 250 since then, and gives it.
@@ -151,7 +171,6 @@ impl Flow {
     /// Lets the senders finish, holds the logs against each other and prints the row.
     #[expect(clippy::print_stdout, reason = "the row is for people")]
     pub(super) async fn finish(mut self, row: &Row, times: &Times, nats: &str) {
-        let normal = self.normal_since(times.healed).await;
         self.mails(MAILS_AFTER).await;
         self.stop.store(true, Ordering::Release);
         while let Some(sender) = within("a sender finishes", self.senders.join_next()).await {
@@ -165,15 +184,15 @@ impl Flow {
         for process in self.system.processes() {
             assert!(process.status().is_none(), "{} has ended\n{}", process.name(), process.log_tail());
         }
-        let saw: Vec<String> = saw(&self.mta.history, times.broken, normal).into_iter().collect();
+        let saw: Vec<String> = saw(&self.mta.history, times.broken, times.normal).into_iter().collect();
         let stall = stall(&self.ends, times.broken);
         let (id, fault, duplicates, saw) = (row.id, row.fault, report.duplicate.len(), saw.join(" "));
         println!(
-            "| {id} | {fault} | {saw} | lost {}, second copies {duplicates} of {} | nothing for {:.1} s; normal {:.1} s after the end of the fault |",
+            "| {id} | {fault} | {saw} | lost {}, second copies {duplicates} of {} | nothing for {:.1} s; normal {:.1} s after |",
             report.lost.len(),
             report.recipients,
             stall.as_secs_f64(),
-            (normal.saturating_sub(times.healed)).as_secs_f64(),
+            (times.normal.saturating_sub(times.healed)).as_secs_f64(),
         );
         assert_eq!(report.faults(row.duplicates_max), [""; 0], "{id}: {report}");
         assert!(stall <= row.stall_max, "{id}: no mail got through for {stall:?}");

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness::link::Link;
-use harness::machine::heavy;
+use harness::machine::light;
 use harness::nats::Nats;
 use harness::nats::request::stream_messages;
 use harness::tmpfs::Tmpfs;
 
-use super::flow::{Flow, Row, Times};
+use super::flow::{Flow, Row};
 
 /// Bytes of a disk that is soon full.
 const SMALL_DISK: u64 = 48 * 1024 * 1024;
@@ -27,7 +27,7 @@ pub(super) async fn linked(nats: &Nats) -> (Link, String) {
 
 #[tokio::test]
 async fn f27_killed_and_restarted() {
-    let _machine = heavy().await;
+    let _place = light().await;
     let mut nats = Nats::start().await;
     let (link, url) = linked(&nats).await;
     let mut flow = Flow::start(&url, "").await;
@@ -37,14 +37,13 @@ async fn f27_killed_and_restarted() {
     flow.refused_since(broken).await;
     nats.restart().await;
     link.lead_to(nats.address());
-    let times = Times { broken, healed: flow.now() };
+    let times = flow.healed(broken).await;
     let row = Row {
         id: "F27",
         fault: "one server killed -9, restarted once MAIL was refused",
         duplicates_max: 0,
         stall_max: Duration::from_secs(15),
     };
-    flow.mails(1).await;
     flow.finish(&row, &times, link.endpoint()).await;
 }
 
@@ -76,7 +75,7 @@ pub(super) fn damage(blocks: &[PathBuf]) {
 
 #[tokio::test]
 async fn f31_store_damaged() {
-    let _machine = heavy().await;
+    let _place = light().await;
     let mut nats = Nats::start().await;
     let (link, url) = linked(&nats).await;
     let mut flow = Flow::start(&url, "").await;
@@ -86,7 +85,7 @@ async fn f31_store_damaged() {
     damage(&message_blocks(nats.store(), &["MAIL", "VERDICT", "LEDGER"]));
     nats.restart().await;
     link.lead_to(nats.address());
-    let times = Times { broken, healed: flow.now() };
+    let times = flow.healed(broken).await;
     let row = Row {
         id: "F31",
         fault: "one server killed -9; a bit flipped and the end cut off in each file of MAIL, VERDICT and LEDGER",
@@ -94,7 +93,6 @@ async fn f31_store_damaged() {
         duplicates_max: 4 * 3,
         stall_max: Duration::from_secs(40),
     };
-    flow.mails(1).await;
     flow.finish(&row, &times, link.endpoint()).await;
 }
 
@@ -102,11 +100,11 @@ async fn f31_store_damaged() {
 /// one restart on the full disk must not cost it what it has.
 #[tokio::test]
 async fn f33_disk_full() {
-    let _machine = heavy().await;
+    let _place = light().await;
     let disk = Tmpfs::mount(SMALL_DISK);
     let mut nats = Nats::start_with_store(&disk.path().join("store"), SMALL_DISK / 2).await;
     let (link, url) = linked(&nats).await;
-    let flow = Flow::start(&url, "").await;
+    let mut flow = Flow::start(&url, "").await;
     let remembered = stream_messages(link.endpoint(), "LEDGER").await.unwrap();
     let broken = flow.now();
     disk.fill();
@@ -118,7 +116,7 @@ async fn f33_disk_full() {
     disk.free();
     nats.restart().await;
     link.lead_to(nats.address());
-    let times = Times { broken, healed: flow.now() };
+    let times = flow.healed(broken).await;
     let fault = "the disk of one server full; restarted on it, and again when there was space";
     let row = Row { id: "F33", fault, duplicates_max: 0, stall_max: FULL_STALL };
     flow.finish(&row, &times, link.endpoint()).await;
