@@ -15,6 +15,7 @@ pub(super) struct Session {
     io: BufReader<Box<dyn Io>>,
     patience: Duration,
     has_ident: bool,
+    has_size: bool,
 }
 
 /// A reply: its code, and its last line.
@@ -27,7 +28,7 @@ impl Session {
     pub(super) async fn open(endpoint: &str, patience: Duration) -> Result<Self, Why> {
         let connected = timeout(patience, connect(endpoint)).await;
         let io = connected.map_err(|_| Why::NotConnected)?.map_err(|_| Why::NotConnected)?;
-        let mut session = Self { io: BufReader::new(io), patience, has_ident: false };
+        let mut session = Self { io: BufReader::new(io), patience, has_ident: false, has_size: false };
         let mut lines = String::new();
         let greeting = session.reply(&mut lines).await.map_err(|_| Why::NotConnected)?;
         if greeting.code != 220 {
@@ -40,6 +41,7 @@ impl Session {
             return Err(Why::NotConnected);
         }
         session.has_ident = lines.lines().any(|line| line.contains("XFORWARD") && line.contains("IDENT"));
+        session.has_size = lines.lines().any(|line| line.contains("SIZE"));
         Ok(session)
     }
 
@@ -66,7 +68,9 @@ impl Session {
         recipients: &[u32],
         answered: &mut impl FnMut(u32, u16, &str),
     ) -> Result<(), Why> {
-        let mut commands = format!("MAIL FROM:<{id}@check.example.org>\r\n");
+        let content = mails.content(id);
+        let size = if self.has_size { format!(" SIZE={}", content.len()) } else { String::new() };
+        let mut commands = format!("MAIL FROM:<{id}@check.example.org>{size}\r\n");
         for &recipient in recipients {
             commands.push_str(&format!("RCPT TO:<{}>\r\n", id.to(recipient).address()));
         }
@@ -88,8 +92,7 @@ impl Session {
             accepted.iter().for_each(|&recipient| answered(recipient, data.code, &data.text));
             return self.usable_after(&data);
         }
-        self.send(&if accepted.is_empty() { b".\r\n".to_vec() } else { dot_stuffed(&mails.content(id)) })
-            .await?;
+        self.send(&if accepted.is_empty() { b".\r\n".to_vec() } else { dot_stuffed(&content) }).await?;
         if accepted.is_empty() {
             let reply = self.reply(&mut String::new()).await?;
             return self.usable_after(&reply);
