@@ -31,6 +31,7 @@ mod contract;
 mod documents;
 mod fixtures;
 mod load;
+mod mutants;
 mod nats;
 mod postfix;
 mod tools;
