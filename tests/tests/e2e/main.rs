@@ -33,6 +33,7 @@ mod fixtures;
 mod load;
 mod mutants;
 mod nats;
+mod overload;
 mod postfix;
 mod tools;
 mod workers;

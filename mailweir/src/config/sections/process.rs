@@ -16,7 +16,7 @@ pub(crate) struct Node {
     pub(crate) hostname: Option<String>,
     /// Where the bound endpoints are written. Default: nowhere.
     pub(crate) ports_file: Option<PathBuf>,
-    /// How long a drain may take before what is left is cut. Default 270 s: the reply deadline and some.
+    /// How long a drain may take before what is left is cut. Default 310 s: the reply deadline, its grace and some.
     pub(crate) drain: Duration,
     /// Threads that run tasks; 0 is one per core. Default 0.
     pub(crate) threads: usize,
@@ -28,7 +28,7 @@ impl Node {
         let node = Self {
             hostname: keys.optional("hostname", None),
             ports_file: keys.optional("ports_file", None),
-            drain: keys.get("drain", Duration::from_secs(270)),
+            drain: keys.get("drain", Duration::from_secs(310)),
             threads: keys.get("threads", 0),
         };
         let is_name =
