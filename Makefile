@@ -5,7 +5,7 @@ CARGO ?= cargo
 TOOLS := nats-server:/usr/sbin/nats-server postfix:/usr/sbin/smtp-source clamav-daemon:/usr/sbin/clamd \
          clamav-testfiles:/usr/share/clamav-testfiles swaks:/usr/bin/swaks
 
-.PHONY: test bench deny tools
+.PHONY: test bench soak deny tools
 
 test: tools
 	$(CARGO) fmt --all --check
@@ -16,6 +16,13 @@ test: tools
 bench: tools
 	$(CARGO) build --release --locked --package mailweir
 	$(CARGO) bench --locked --package tests --bench table
+
+# Random faults; the same seed makes the same faults. `make test` runs a minute of it.
+SECONDS ?= 600
+SEED ?= 1
+soak: tools
+	$(CARGO) build --locked --package mailweir
+	SOAK_SECONDS=$(SECONDS) SOAK_SEED=$(SEED) $(CARGO) test --locked --package tests --test soak
 
 # Bans, licences and sources need no network; advisories are checked where their database can be fetched.
 deny:

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use harness::checker::{Event, Mails, Patience, What};
+use harness::checker::{Event, Load, Mails, Patience, What};
 use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::system::{Builder, Mode, Role};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::load::Load;
 use crate::row::{Outcome, Row};
 use crate::world::{IMPATIENT, PATIENT, World};
 
 /// What one scan takes, and how many run at a time: 40 mails a second, whatever the machine.
 const SCAN: Duration = Duration::from_millis(100);
 const SLOTS: &str = "[worker]\nslots_small = 4\nslots_medium = 2\nslots_large = 1\n";
+/// Between two mails of a client.
+const AT_ONCE: Duration = Duration::ZERO;
 const PHASE: Duration = Duration::from_secs(4);
 /// Clients that do not wait for one another: as many as there are places before MAIL is refused, and ten times that.
 const CAPACITY: u32 = 8;
@@ -71,13 +72,13 @@ async fn burst() -> Outcome {
     world.send(Mails { recipients_max: 1, ..Mails::small() });
     let history = world.mta.history.clone();
     let before = history.now();
-    assert!(Load::start(&world.mta, 1..=CAPACITY).last(PHASE).await, "no final answer");
+    assert_eq!(Load::start(&world.mta, 1..=CAPACITY, AT_ONCE).last(PHASE).await, 0);
     let during = history.now();
-    assert!(Load::start(&world.mta, 101..=100 + BURST).last(PHASE).await, "no final answer");
+    assert_eq!(Load::start(&world.mta, 101..=100 + BURST, AT_ONCE).last(PHASE).await, 0);
     let (after, fault) = (history.now(), Instant::now());
     let normal_after = world.normal_since(fault).await;
     let again = history.now();
-    assert!(Load::start(&world.mta, 301..=300 + CAPACITY).last(PHASE).await, "no final answer");
+    assert_eq!(Load::start(&world.mta, 301..=300 + CAPACITY, AT_ONCE).last(PHASE).await, 0);
     let events = history.events();
     let usual = goodput(&events, before, during);
     for (name, rate) in [
@@ -148,11 +149,11 @@ async fn beside() -> Outcome {
     let mut world = World::start(Mode::Distributed, set).await;
     world.send(Mails { large: |id| (51..=54).contains(&id.client), large_bytes: BYTES, ..Mails::small() });
     let history = world.mta.history.clone();
-    assert!(Load::start(&world.mta, 1..=SMALL).last(PHASE).await, "no final answer");
+    assert_eq!(Load::start(&world.mta, 1..=SMALL, AT_ONCE).last(PHASE).await, 0);
     let fault = Instant::now();
-    let streams = Load::start(&world.mta, 51..=54);
-    assert!(Load::start(&world.mta, 11..=10 + SMALL).last(PHASE).await, "no final answer");
-    assert!(streams.end().await, "no final answer");
+    let streams = Load::start(&world.mta, 51..=54, AT_ONCE);
+    assert_eq!(Load::start(&world.mta, 11..=10 + SMALL, AT_ONCE).last(PHASE).await, 0);
+    assert_eq!(streams.end().await, 0);
     let (alone, beside) =
         (slowest(&history.events(), 1..=SMALL), slowest(&history.events(), 11..=10 + SMALL));
     assert!(

@@ -56,8 +56,8 @@ pub(crate) struct Outcome {
     pub(crate) saw: String,
     /// All copies of that mail.
     pub(crate) copies: usize,
-    /// Claims without an outcome that were passed, as the metric tells.
-    pub(crate) ambiguous: u64,
+    /// How often a second copy was possible, as the metrics tell.
+    pub(crate) doubts: u64,
     /// From the first attempt of that mail until its last recipient was answered for good.
     pub(crate) answered_after: Duration,
     /// From the fault until mail flowed as before.
@@ -87,6 +87,9 @@ impl Line {
             return vec![format!("{}: failed before its end", self.id)];
         };
         let mut faults = outcome.report.faults(self.extra_max);
+        if !outcome.report.duplicate.is_empty() && outcome.doubts == 0 {
+            faults.push("a second copy, and no metric counts it".to_owned());
+        }
         if !self.saw_allowed.contains(&outcome.saw.as_str()) {
             faults.push(format!("the client saw {:?}, allowed is {:?}", outcome.saw, self.saw_allowed));
         }

@@ -4,7 +4,7 @@ use crate::row::Line;
 
 pub(crate) fn of(lines: &[Line]) -> String {
     let mut rows = vec![
-        "| Row | Fault | Client saw at first | Copies | Extra (allowed) | Ambiguous | Lost | Normal after |"
+        "| Row | Fault | Client saw at first | Copies | Extra (allowed) | In doubt | Lost | Normal after |"
             .to_owned(),
         "|---|---|---|---|---|---|---|---|".to_owned(),
     ];
@@ -24,7 +24,7 @@ fn row(line: &Line) -> String {
         outcome.copies,
         outcome.report.duplicate.len(),
         line.extra_max,
-        outcome.ambiguous,
+        outcome.doubts,
         outcome.report.lost.len(),
         outcome.answered_after.as_secs_f64(),
         outcome.normal_after.as_secs_f64()
