@@ -131,7 +131,7 @@ impl Sender {
         answered: &mut impl FnMut(u32, u16, &str),
     ) -> Result<(), Why> {
         let kept = self.sessions[endpoint].take();
-        let mut session = match kept.and_then(Session::if_open) {
+        let mut session = match Session::reuse(kept).await {
             Some(session) => session,
             None => Session::open(&self.mta.endpoints[endpoint], self.mta.patience.reply).await?,
         };

@@ -1,10 +1,8 @@
 //! One LMTP session of the client; whatever goes wrong ends it.
 
-use std::pin::Pin;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
 use crate::checker::{MailId, Mails, Why};
@@ -45,10 +43,13 @@ impl Session {
         Ok(session)
     }
 
-    /// `None` when something came unasked, as does the end of a connection.
-    pub(super) fn if_open(mut self) -> Option<Self> {
-        let unasked = Pin::new(&mut self.io).poll_fill_buf(&mut Context::from_waker(Waker::noop()));
-        unasked.map(drop).is_pending().then_some(self)
+    /// As Postfix does, a session that was kept is tried with RSET; one that does not answer is no failure, and
+    /// another is opened.
+    pub(super) async fn reuse(kept: Option<Self>) -> Option<Self> {
+        let mut session = kept?;
+        session.send(b"RSET\r\n").await.ok()?;
+        let reply = session.reply(&mut String::new()).await.ok()?;
+        (reply.code == 250).then_some(session)
     }
 
     /// Names the queue id of the next mail.
