@@ -30,6 +30,7 @@ mod clamd;
 mod contract;
 mod documents;
 mod fixtures;
+mod ledger;
 mod load;
 mod mutants;
 mod nats;
