@@ -5,8 +5,8 @@ use std::sync::Arc;
 use harness::checker::{MailId, Mta, What};
 use harness::client::{Client, dot_stuffed};
 use harness::fake_clamd::{Behaviour, FakeClamd};
-use harness::next_hop::{Gate, NextHop, Phase, Protocol, Reaction, Script};
-use harness::system::{Mode, System};
+use harness::next_hop::{Gate, NextHop, Phase, Protocol, Reaction, Script, Seen};
+use harness::system::Mode;
 use harness::wait::eventually;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -46,13 +46,18 @@ pub(crate) fn rows() -> Vec<Row> {
             &["250"],
             Box::new(move || Box::pin(killed_while_receiving(mode))),
         );
-        row(
-            "F07",
-            "kill -9 between two recipients' replies",
-            &["250 lost"],
-            Box::new(move || Box::pin(killed_between_replies(mode))),
-        );
     }
+    rows.push(Row::new(
+        "F07a",
+        "kill -9 between two recipients' replies, distributed",
+        &["250 lost"],
+        || Box::pin(killed_between_replies(Mode::Distributed)),
+    ));
+    // It holds the first reply back until both are recorded, so this is at the dot.
+    let what = "kill -9 between the next hop's replies for two recipients, standalone";
+    rows.push(
+        Row::new("F07b", what, &["lost"], || Box::pin(killed_between_replies(Mode::Standalone))).extra(2),
+    );
     rows
 }
 
@@ -149,19 +154,27 @@ async fn killed_between_replies(mode: Mode) -> Outcome {
     let mut sending = JoinSet::new();
     sending.spawn(async move { sender.deliver(MAIL.number).await });
     let history = Arc::clone(&world.mta.history);
-    eventually("the first recipient is answered", async || {
-        let is_answer = |what: &What| matches!(what, What::Answer { code: 250, .. });
-        history.events().iter().any(|event| event.mail == MAIL && is_answer(&event.what)).then_some(())
-    })
-    .await;
+    match mode {
+        Mode::Distributed => {
+            eventually("the first recipient is answered", async || {
+                let is_answer = |what: &What| matches!(what, What::Answer { code: 250, .. });
+                history
+                    .events()
+                    .iter()
+                    .any(|event| event.mail == MAIL && is_answer(&event.what))
+                    .then_some(())
+            })
+            .await;
+        }
+        Mode::Standalone => {
+            let is_half = |seen: &Seen| seen.mails.iter().any(|mail| mail.replies.len() == 1).then_some(());
+            world.hop.until("the first recipient is answered", is_half).await;
+        }
+    }
     let fault = Instant::now();
-    restart_entry(&mut world.system).await;
+    world.system.ingress().restart().await;
     gate.open();
     let normal_after = world.normal_since(fault).await;
     assert!(sending.join_all().await.into_iter().all(|answered| answered), "no final answer");
     world.finish(normal_after).await
-}
-
-async fn restart_entry(system: &mut System) {
-    system.ingress().restart().await;
 }

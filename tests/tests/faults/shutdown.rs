@@ -72,10 +72,13 @@ async fn goes_on(hop: &NextHop) {
 /// Attempts that ended without an answer; being turned away with 451, or at a closed port, is none.
 fn failures(mta: &Mta) -> String {
     let is_failure = |what: &What| matches!(what, What::Info(Why::Lost | Why::TimedOut));
-    match mta.history.events().iter().filter(|event| is_failure(&event.what)).count() {
-        0 => "no failure".to_owned(),
-        count => format!("{count} attempts without an answer"),
-    }
+    let events = mta.history.events();
+    let failed: Vec<String> = events
+        .iter()
+        .filter(|event| is_failure(&event.what))
+        .map(|event| format!("{} #{} {:?}", event.mail, event.attempt, event.what))
+        .collect();
+    if failed.is_empty() { "no failure".to_owned() } else { failed.join(", ") }
 }
 
 /// The mail is held at the step that belongs to the role, so that its process cannot end.

@@ -9,6 +9,9 @@ use crate::checker::{MailId, Mails, Why};
 use crate::client::dot_stuffed;
 use crate::io::{Io, connect};
 
+/// The server closes behind it.
+const CLOSING: u16 = 421;
+
 pub(super) struct Session {
     io: BufReader<Box<dyn Io>>,
     patience: Duration,
@@ -43,32 +46,34 @@ impl Session {
         Ok(session)
     }
 
-    /// As Postfix does, a session that was kept is tried with RSET; one that does not answer is no failure, and
-    /// another is opened.
-    pub(super) async fn reuse(kept: Option<Self>) -> Option<Self> {
+    /// A session that was kept, if it still works: as Postfix does, it is tried with RSET. One that the server has ended
+    /// between two mails is no failure, and another is opened.
+    pub(super) async fn reuse(kept: Option<Self>, ident: Option<&str>) -> Option<Self> {
         let mut session = kept?;
         session.send(b"RSET\r\n").await.ok()?;
         let reply = session.reply(&mut String::new()).await.ok()?;
-        (reply.code == 250).then_some(session)
+        let is_usable = reply.code == 250 && session.ident(ident).await.ok()?;
+        is_usable.then_some(session)
     }
 
-    /// Names the queue id of the next mail.
-    pub(super) async fn ident(&mut self, ident: &str) -> Result<(), Why> {
-        if self.has_ident {
-            self.send(format!("XFORWARD IDENT={ident} SOURCE=REMOTE\r\n").as_bytes()).await?;
-            self.reply(&mut String::new()).await?;
-        }
-        Ok(())
+    /// Names the queue id of the next mail; whether the server goes on.
+    pub(super) async fn ident(&mut self, ident: Option<&str>) -> Result<bool, Why> {
+        let Some(ident) = ident.filter(|_| self.has_ident) else {
+            return Ok(true);
+        };
+        self.send(format!("XFORWARD IDENT={ident} SOURCE=REMOTE\r\n").as_bytes()).await?;
+        Ok(self.reply(&mut String::new()).await?.code != CLOSING)
     }
 
-    /// One transaction, pipelined as Postfix does. `answered` hears of each answer as soon as it is read.
+    /// One transaction, pipelined as Postfix does; whether the session can be kept. `answered` hears of each answer as
+    /// soon as it is read.
     pub(super) async fn transact(
         &mut self,
         mails: &Mails,
         id: MailId,
         recipients: &[u32],
         answered: &mut impl FnMut(u32, u16, &str),
-    ) -> Result<(), Why> {
+    ) -> Result<bool, Why> {
         let content = mails.content(id);
         let size = if self.has_size { format!(" SIZE={}", content.len()) } else { String::new() };
         let mut commands = format!("MAIL FROM:<{id}@check.example.org>{size}\r\n");
@@ -78,6 +83,10 @@ impl Session {
         commands.push_str("DATA\r\n");
         self.send(commands.as_bytes()).await?;
         let mail = self.reply(&mut String::new()).await?;
+        if mail.code == CLOSING {
+            recipients.iter().for_each(|&recipient| answered(recipient, mail.code, &mail.text));
+            return Ok(false);
+        }
         let mut accepted = Vec::new();
         for &recipient in recipients {
             let rcpt = self.reply(&mut String::new()).await?;
@@ -91,23 +100,18 @@ impl Session {
         let data = self.reply(&mut String::new()).await?;
         if data.code != 354 {
             accepted.iter().for_each(|&recipient| answered(recipient, data.code, &data.text));
-            return self.usable_after(&data);
+            return Ok(data.code != CLOSING);
         }
         self.send(&if accepted.is_empty() { b".\r\n".to_vec() } else { dot_stuffed(&content) }).await?;
         if accepted.is_empty() {
             let reply = self.reply(&mut String::new()).await?;
-            return self.usable_after(&reply);
+            return Ok(reply.code != CLOSING);
         }
         for recipient in accepted {
             let reply = self.reply(&mut String::new()).await?;
             answered(recipient, reply.code, &reply.text);
         }
-        Ok(())
-    }
-
-    /// A server that says 421 closes.
-    fn usable_after(&self, reply: &Reply) -> Result<(), Why> {
-        if reply.code == 421 { Err(Why::Lost) } else { Ok(()) }
+        Ok(true)
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Why> {
