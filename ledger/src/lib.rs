@@ -31,7 +31,7 @@ pub use submit::Work;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::failpoint::Failpoints;
@@ -60,6 +60,9 @@ struct Shared {
     /// `None` while it cannot be used. Read by whoever looks or writes, written to open and close.
     database: RwLock<Option<Database>>,
     queue: Queue,
+    /// Whoever holds it writes.
+    writer: Mutex<Writer>,
+    sync: Sync,
     living: Living,
     flights: Flights,
     metrics: Metrics,
@@ -79,9 +82,12 @@ impl Ledger {
     pub fn open(settings: Settings, metrics: Metrics) -> Result<Self, OpenError> {
         let mut place = Place::take(&settings.directory, settings.sync)?;
         let database = place.database()?;
+        let limits = Limits { max_age: settings.max_age, records_max: settings.records_max };
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
             queue: Queue::default(),
+            writer: Mutex::new(Writer::new(place, limits)),
+            sync: settings.sync,
             living: Living::default(),
             flights: Flights::default(),
             metrics,
@@ -92,13 +98,12 @@ impl Ledger {
             stop: CancellationToken::new(),
         });
         shared.set_writable(true);
-        let limits = Limits { max_age: settings.max_age, records_max: settings.records_max };
-        let writer = Writer::new(shared.clone(), place, limits);
         let (closing, closed) = oneshot::channel();
+        let writing = shared.clone();
         let thread = std::thread::Builder::new().name("ledger".into());
         let spawned = thread.spawn(move || {
-            writer.run();
-            drop(closing);
+            writer::run(&writing);
+            drop((writing, closing));
         });
         spawned.map_err(|error: io::Error| OpenError::File(settings.directory, error))?;
         Ok(Self { shared, run_on: settings.run_on, tasks: TaskTracker::new(), closed })
@@ -144,6 +149,14 @@ impl fmt::Debug for Ledger {
 impl Shared {
     fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
         self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_database(&self, database: Option<Database>) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = database;
+    }
+
+    fn is_broken(&self) -> bool {
+        self.database().is_none()
     }
 
     fn set_writable(&self, is_writable: bool) {

@@ -42,6 +42,7 @@ async fn what_waits_together_is_committed_together() {
             let (answer, answered) = oneshot::channel();
             let walk = Walk::claim(mail.tx, life.owner, wanted);
             ledger.shared.queue.push(Request::Claim { key: mail.key, walk, draft, answer });
+            ledger.shared.queue.wake();
             answered
         };
         (0..40).map(ask).collect()
