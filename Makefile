@@ -1,4 +1,4 @@
-# Mailweir: test, test-nats, bench, deny. Everything a target needs it installs itself, or says what to install.
+# Mailweir: test, test-nats, bench, soak, deny. Everything a target needs it installs itself, or says what to install.
 
 CARGO ?= cargo
 # What the end-to-end tests drive: Debian package and a file that shows it is there.
@@ -11,9 +11,9 @@ NATS_SUITES ?= bookworm trixie sid
 DEBIAN ?= $(shell . /etc/os-release; apt-get indextargets --format '$$(REPO_URI) $$(RELEASE)' 'Created-By: Packages' \
             | while read -r uri suite; do [ "$$suite" = "$$VERSION_CODENAME" ] && echo "$$uri" && break; done)
 # End-to-end tests with a nats-server in them, by a part of their names.
-NATS_TESTS := ::distributed:: nats workers postfix::
+NATS_TESTS := distributed nats cluster faults workers overload postfix
 
-.PHONY: test test-nats bench deny tools
+.PHONY: test test-nats bench soak deny tools
 
 test: tools
 	$(CARGO) fmt --all --check
@@ -51,6 +51,13 @@ target/nats/%:
 bench: tools
 	$(CARGO) build --release --locked --package mailweir
 	$(CARGO) bench --locked --package tests --bench table
+
+# Random faults; the same seed makes the same faults. `make test` runs a minute of it.
+SECONDS ?= 600
+SEED ?= 1
+soak: tools
+	$(CARGO) build --locked --package mailweir
+	SOAK_SECONDS=$(SECONDS) SOAK_SEED=$(SEED) $(CARGO) test --locked --package tests --test soak
 
 # Bans, licences and sources need no network; advisories are checked where their database can be fetched.
 deny:

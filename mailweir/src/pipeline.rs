@@ -6,16 +6,27 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egress::{GrantAlways, Relay};
+use egress::{Fence, Relay};
 use ingress::Pipeline;
+use ledger::{Ledger, Work};
+use proto::failpoint::{Failpoints, Point};
 use proto::{Class, Deadline, Early, Mail, Outcomes, Reply};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use worker::Scanner;
 
 use crate::config::Worker;
+use crate::fence::{Open, OwnClaims};
 
 /// One machine: scan, then deliver.
 pub(crate) struct Direct {
+    pub(crate) filter: Arc<Filter>,
+    /// None when it is switched off.
+    pub(crate) ledger: Option<Ledger>,
+    pub(crate) failpoints: Failpoints,
+}
+
+/// What is done with a mail on one machine.
+pub(crate) struct Filter {
     pub(crate) scanner: Scanner,
     pub(crate) relay: Relay,
     pub(crate) lanes: Lanes,
@@ -24,6 +35,27 @@ pub(crate) struct Direct {
 
 impl Pipeline for Direct {
     async fn submit(&self, mail: Mail, deadline: Deadline, early: Arc<dyn Early>) -> Outcomes {
+        match &self.ledger {
+            // Whose retry cannot be known, of that nothing is ever asked.
+            Some(ledger) if !mail.key.is_of(mail.tx) => {
+                let filter = self.filter.clone();
+                let work = |work: Work| async move {
+                    let Work { mail, claims, early, deadline } = work;
+                    filter.pass(&mail, &OwnClaims(claims), &*early, deadline).await
+                };
+                ledger.submit(mail, deadline, early, work).await
+            }
+            Some(_) | None => {
+                let outcomes = self.filter.pass(&mail, &Open(&self.failpoints), &*early, deadline).await;
+                self.failpoints.reached(Point::AfterOutcome);
+                outcomes
+            }
+        }
+    }
+}
+
+impl Filter {
+    async fn pass(&self, mail: &Mail, fence: &impl Fence, early: &dyn Early, deadline: Deadline) -> Outcomes {
         let scan_by = self.budget.deadline(deadline, tokio::time::Instant::now().into_std());
         let verdict = {
             let entered = self.lanes.enter(mail.class());
@@ -31,9 +63,9 @@ impl Pipeline for Direct {
                 let busy = Reply::enhanced(451, 3, 2, "too many mails are being scanned, try again later");
                 return Outcomes::all(&mail.envelope, &busy);
             };
-            self.scanner.scan(&mail, scan_by).await
+            self.scanner.scan(mail, scan_by).await
         };
-        self.relay.deliver(&mail, &verdict, &GrantAlways, &*early, deadline).await
+        self.relay.deliver(mail, &verdict, fence, early, deadline).await
     }
 }
 

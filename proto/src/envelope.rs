@@ -174,6 +174,13 @@ impl Envelope {
         self.recipients.get(position.index())
     }
 
+    /// The same envelope for these of its recipients, in this order; `None` when it has none of them.
+    pub fn narrowed(&self, positions: &[Position]) -> Option<Self> {
+        let recipients: Vec<_> =
+            positions.iter().filter_map(|position| self.recipient(*position).cloned()).collect();
+        (!recipients.is_empty()).then(|| Self { recipients, ..self.clone() })
+    }
+
     /// What XFORWARD told of the original client.
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -182,5 +189,25 @@ impl Envelope {
     /// The client that handed the mail over.
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrowed_envelope_keeps_all_but_the_other_recipients() {
+        let to = |path| Recipient::new(ForwardPath::parse(path, false).unwrap());
+        let sender = ReversePath::parse("<s@b>", false).unwrap();
+        let envelope =
+            Envelope::new(sender, MailParams::default(), vec![to("<a@b>"), to("<c@b>"), to("<d@b>")])
+                .unwrap();
+        let origin = Origin { ident: Some("4F".into()), ..Origin::default() };
+        let envelope = envelope.with_origin(origin.clone());
+        let narrowed = envelope.narrowed(&[2, 0, 3].map(Position::new)).unwrap();
+        assert_eq!(narrowed.recipients(), [to("<d@b>"), to("<a@b>")]);
+        assert_eq!((narrowed.sender(), narrowed.origin()), (envelope.sender(), &origin));
+        assert_eq!(envelope.narrowed(&[Position::new(3)]), None);
     }
 }

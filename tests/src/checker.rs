@@ -13,6 +13,7 @@ mod copies;
 mod history;
 mod judge;
 mod leaks;
+mod load;
 mod mta;
 mod report;
 
@@ -21,5 +22,6 @@ pub use copies::Copy;
 pub use history::{Event, History, What, Why};
 pub use judge::judge;
 pub use leaks::{in_directory, in_streams};
+pub use load::Load;
 pub use mta::{Mta, Patience, Sender};
 pub use report::Report;

@@ -37,6 +37,8 @@ pub struct Received {
     /// What was decided at the dot: one reply, or one for each recipient (LMTP); fewer when it was dropped. Whether the
     /// client has read them is another matter.
     pub replies: Vec<String>,
+    /// Whether a decision was not said, as the script wanted.
+    pub is_mute: bool,
     /// Whether nothing more will be decided.
     pub is_over: bool,
 }

@@ -122,12 +122,14 @@ impl System {
 
     /// Starts one more process of that role, without failpoints (distributed). A new ingress is the last endpoint.
     pub async fn add(&mut self, role: Role) {
-        self.add_with(role, &[]).await;
+        let url = self.nats_url.clone();
+        self.spawn(role, &[], &url).await;
     }
 
     /// As [`System::add`], with `point=kill` or `point=stop`.
     pub async fn add_with_failpoint(&mut self, role: Role, failpoint: &str) {
-        self.add_with(role, &[(FAILPOINT.to_owned(), failpoint.to_owned())]).await;
+        let url = self.nats_url.clone();
+        self.spawn(role, &[(FAILPOINT.to_owned(), failpoint.to_owned())], &url).await;
     }
 
     /// Starts one more worker (distributed).
@@ -153,9 +155,7 @@ impl System {
 
     /// Starts an ingress that knows other servers than the rest, and is none of the endpoints (distributed).
     pub async fn ingress_of(&mut self, nats: &str) -> Node {
-        let all = std::mem::replace(&mut self.nats_url, nats.to_owned());
-        let args = self.arguments(Role::Ingress);
-        self.nats_url = all;
+        let args = self.arguments(Role::Ingress, nats);
         Node::start("ingress-alone", &args, self.directory.path()).await
     }
 
@@ -179,17 +179,21 @@ impl System {
         }
         for role in [Role::Ingress, Role::Egress, Role::Worker] {
             for number in 0..self.builder.count(role) {
-                let failpoint = self.builder.failpoints.iter().find(|(of, _)| *of == role && number == 0);
-                let variables = failpoint.map(|(_, point)| (FAILPOINT.to_owned(), point.clone()));
+                let of_first = |list: &[(Role, String)]| {
+                    let found = list.iter().find(|(of, _)| *of == role && number == 0);
+                    found.map(|(_, text)| text.clone())
+                };
+                let variables = of_first(&self.builder.failpoints).map(|point| (FAILPOINT.to_owned(), point));
                 let variables: Vec<_> = variables.into_iter().collect();
-                self.add_with(role, &variables).await;
+                let url = of_first(&self.builder.nats_of_first).unwrap_or_else(|| self.nats_url.clone());
+                self.spawn(role, &variables, &url).await;
             }
         }
         self.lmtp = self.ingress().endpoint("lmtp");
     }
 
-    async fn add_with(&mut self, role: Role, variables: &[(String, String)]) {
-        let args = self.arguments(role);
+    async fn spawn(&mut self, role: Role, variables: &[(String, String)], nats_url: &str) {
+        let args = self.arguments(role, nats_url);
         let name = format!("{}-{}", role.command(self.builder.mode), self.started);
         self.started += 1;
         let mut node = Node::start_with(variables, &name, &args, self.directory.path()).await;
@@ -200,7 +204,7 @@ impl System {
         self.list(role).push(node);
     }
 
-    fn arguments(&mut self, role: Role) -> Vec<String> {
+    fn arguments(&mut self, role: Role, nats_url: &str) -> Vec<String> {
         let (mode, builder) = (self.builder.mode, &self.builder);
         let mut args = vec![role.command(mode).to_owned()];
         args.extend(builder.common(&self.directory));
@@ -208,7 +212,7 @@ impl System {
         if mode == Mode::Standalone {
             flag("--state-directory", &self.directory.path().display().to_string());
         } else {
-            self.nats_url.split(',').for_each(|url| flag("--nats", url));
+            nats_url.split(',').for_each(|url| flag("--nats", url));
         }
         if role == Role::Ingress {
             // A port of its own, so that it is the same after a restart.

@@ -17,6 +17,8 @@ mod join;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod ledger_away;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod topology;

@@ -8,7 +8,7 @@ use async_nats::jetstream;
 use bus::{Bus, Claimed, Client, LedgerSettings, Metrics, Reachability, RelayJob, Settings, Slots, Work};
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
-use proto::ledger::Record;
+use proto::ledger::{Record, State};
 use proto::wire::decode;
 use proto::{
     Category, Deadline, Disposition, Early, Envelope, Finding, ForwardPath, Group, Mail, MailParams, NoEarly,
@@ -252,6 +252,14 @@ pub(crate) async fn line_of(server: &Server, mail: &Mail) -> Vec<Record> {
             Ok(message) => line.push(decode::<Record>(&message.payload).unwrap().0),
             Err(_) => return line,
         }
+    }
+}
+
+/// An outcome with these codes.
+pub(crate) fn is_done(record: &Record, wanted: &[u16]) -> bool {
+    match &record.state {
+        State::Done(replies) => replies.iter().map(Reply::code).eq(wanted.iter().copied()),
+        State::Claim { .. } | State::Abort => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether mails should be sent here: listening, the queue within reach, not draining.
+//! Whether mails should be sent here: listening, queue or ledger usable, not draining.
 
 use std::fmt;
 
@@ -13,6 +13,8 @@ pub(crate) enum State {
     Ready,
     /// The queue cannot be used.
     Unreachable,
+    /// The ledger cannot be written.
+    Unwritable,
     /// Told to end.
     Draining,
 }
@@ -23,6 +25,7 @@ impl fmt::Display for State {
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Unreachable => "queue unreachable",
+            Self::Unwritable => "ledger not writable",
             Self::Draining => "draining",
         })
     }

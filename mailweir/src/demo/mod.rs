@@ -55,6 +55,9 @@ async fn standalone(mut sections: Sections) -> Result<ExitCode> {
     sections.ingress.listen = vec![loopback(filter_port)];
     sections.relay.targets = vec![Target { endpoint: next_hop.endpoint.clone(), protocol: Protocol::Smtp }];
     find_clamd(&mut sections).await;
+    let directory =
+        tempfile::Builder::new().prefix("mailweir-demo-").tempdir().context("making a directory")?;
+    directory.path().clone_into(&mut sections.ledger.directory);
     let role = Standalone::bind(&sections, Vec::new(), &mut Registry::default()).await;
     let role = role.context("starting the filter (--any-port takes free ports)")?;
     let filter: Endpoint = role.lmtp().pop().context("a bound filter")?.parse()?;

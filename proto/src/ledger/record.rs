@@ -114,6 +114,9 @@ impl Wanted {
 }
 
 #[cfg(test)]
+mod evolution;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{ForwardPath, Orcpt};

@@ -64,4 +64,6 @@ pub fn decode<H: DeserializeOwned>(message: &Bytes) -> Result<(H, Bytes), WireEr
 }
 
 #[cfg(test)]
+mod previous;
+#[cfg(test)]
 mod tests;

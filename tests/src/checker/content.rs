@@ -69,8 +69,8 @@ impl fmt::Display for Key {
 pub struct Mails {
     /// Recipients of a mail are 1 to this many, by its number.
     pub recipients_max: u32,
-    /// Every so many mails one is large; 0: none.
-    pub large_every: u32,
+    /// Which are large.
+    pub large: fn(MailId) -> bool,
     /// Bytes that a large one has more.
     pub large_bytes: usize,
     /// All contents are the same, and only the envelopes differ.
@@ -80,7 +80,7 @@ pub struct Mails {
 impl Mails {
     /// Small ones with up to three recipients.
     pub fn small() -> Self {
-        Self { recipients_max: 3, large_every: 0, large_bytes: 0, identical: false }
+        Self { recipients_max: 3, large: |_| false, large_bytes: 0, identical: false }
     }
 
     /// How many recipients it has.
@@ -110,7 +110,7 @@ impl Mails {
             recipients.join(" ")
         )
         .into_bytes();
-        if self.large_every > 0 && id.number % self.large_every == self.large_every - 1 {
+        if (self.large)(id) {
             let line = format!("{id} and the quick brown fox jumps over the lazy dog, 0123456789.\r\n");
             let lines = self.large_bytes.div_ceil(line.len());
             content.extend(line.as_bytes().repeat(lines));
@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn large_ones_come_at_their_turn() {
-        let mails = Mails { large_every: 10, large_bytes: 50_000, ..Mails::small() };
+        let large = |id: MailId| id.number % 10 == 9;
+        let mails = Mails { large, large_bytes: 50_000, ..Mails::small() };
         let size = |number| mails.content(MailId { client: 0, number }).len();
         assert!(size(8) < 2_000);
         assert!((50_000..52_000).contains(&size(9)));

@@ -13,6 +13,8 @@ pub struct Copy {
     pub of: Option<MailId>,
     /// Whether the content is, apart from added header fields, that of the mail which the address names.
     pub is_whole: bool,
+    /// Whether the next hop said that it took it, as far as it knows.
+    pub is_said: bool,
 }
 
 impl Copy {
@@ -33,7 +35,7 @@ impl Copy {
             let to = rcpt.split_once(':').map_or("", |(_, path)| path).trim().to_owned();
             let is_whole = Key::of_address(&to)
                 .is_some_and(|key| try_added_fields(&mails.delivered(key.mail), &received.content).is_ok());
-            Self { to, of, is_whole }
+            Self { to, of, is_whole, is_said: !received.is_mute }
         };
         taken.map(|(_, rcpt)| copy(rcpt)).collect()
     }

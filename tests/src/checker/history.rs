@@ -100,6 +100,24 @@ impl History {
         saw.join(" ")
     }
 
+    /// From the first attempt of the mail to the last thing that is known of it.
+    pub fn took(&self, mail: MailId) -> Duration {
+        let events = self.lock();
+        let mut times = events.iter().filter(|event| event.mail == mail).map(|event| event.at);
+        let first = times.next().unwrap_or_default();
+        times.next_back().unwrap_or(first).saturating_sub(first)
+    }
+
+    /// Whether the mail has met no 4xx, no lost connection and no time-out. An endpoint that refuses to connect costs a
+    /// client with another one nothing.
+    pub fn was_smooth(&self, mail: MailId) -> bool {
+        self.lock().iter().filter(|event| event.mail == mail).all(|event| match &event.what {
+            What::Invoke { .. } | What::Info(Why::NotConnected) => true,
+            What::Answer { code, .. } => *code < 400,
+            What::Info(Why::Lost | Why::TimedOut) => false,
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
         self.events.lock().expect("not poisoned")
     }

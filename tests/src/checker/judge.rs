@@ -13,6 +13,8 @@ struct Fate {
     /// The final answer.
     code: Option<u16>,
     copies: usize,
+    /// One of them was taken by a next hop that did not say so.
+    is_unsaid: bool,
 }
 
 /// Counts what was promised and not kept. Copies count whatever the client was told; a copy of a recipient who was not
@@ -44,6 +46,9 @@ pub fn judge(events: &[Event], copies: &[Copy]) -> Report {
         count_copy(copy, &mut fates, &attempts, &mut report);
     }
     for (key, fate) in fates {
+        if fate.is_unsaid {
+            report.unsaid += fate.copies.saturating_sub(1);
+        }
         let list = match (fate.code, fate.copies) {
             (None, _) => &mut report.stuck,
             (Some(200..300), 0) => &mut report.lost,
@@ -75,6 +80,7 @@ fn count_copy(
         _ => {}
     }
     fate.copies += 1;
+    fate.is_unsaid |= !copy.is_said;
     if fate.copies > 1 {
         report.duplicate.push(key.to_string());
     }

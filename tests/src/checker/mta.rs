@@ -130,16 +130,23 @@ impl Sender {
         recipients: &[u32],
         answered: &mut impl FnMut(u32, u16, &str),
     ) -> Result<(), Why> {
+        let ident = self.mta.ident.then(|| self.mta.mails.ident(id));
+        let ident = ident.as_deref();
         let kept = self.sessions[endpoint].take();
-        let mut session = match kept.and_then(Session::if_open) {
+        let mut session = match Session::reuse(kept, ident).await {
             Some(session) => session,
-            None => Session::open(&self.mta.endpoints[endpoint], self.mta.patience.reply).await?,
+            None => {
+                let (server, patience) = (&self.mta.endpoints[endpoint], self.mta.patience.reply);
+                let mut session = Session::open(server, patience).await?;
+                if !session.ident(ident).await? {
+                    return Err(Why::NotConnected);
+                }
+                session
+            }
         };
-        if self.mta.ident {
-            session.ident(&self.mta.mails.ident(id)).await?;
+        if session.transact(&self.mta.mails, id, recipients, answered).await? {
+            self.sessions[endpoint] = Some(session);
         }
-        session.transact(&self.mta.mails, id, recipients, answered).await?;
-        self.sessions[endpoint] = Some(session);
         Ok(())
     }
 }

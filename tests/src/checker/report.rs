@@ -15,6 +15,8 @@ pub struct Report {
     pub lost: Vec<String>,
     /// Copies beyond the first.
     pub duplicate: Vec<String>,
+    /// How many of those are of recipients for whom the next hop once took the mail and did not say so.
+    pub unsaid: usize,
     /// Answered 5xx, and the next hop has a copy.
     pub wrong: Vec<String>,
     /// Copies whose content is that of another mail, or whose recipient the mail never had.
@@ -68,13 +70,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} mails, {} recipients, {} retries; lost {}, duplicate {}, wrong {}, cross-delivered {}, corrupt {}, \
+            "{} mails, {} recipients, {} retries; lost {}, duplicate {} ({} unsaid), wrong {}, cross-delivered {}, corrupt {}, \
              stuck {}, unexpected {}, bare line ends {}, leaked {}",
             self.mails,
             self.recipients,
             self.retries,
             self.lost.len(),
             self.duplicate.len(),
+            self.unsaid,
             self.wrong.len(),
             self.cross.len(),
             self.corrupt.len(),

@@ -137,7 +137,10 @@ impl Session {
             let decided = self.decide(Phase::Dot, &turn, &queued).await;
             if !decided.reply.is_empty() {
                 // Seen before it is said: who has read the reply may ask for it here.
-                self.state.see(|seen| seen.mail(number).replies.push(decided.reply.clone()));
+                self.state.see(|seen| {
+                    seen.mail(number).replies.push(decided.reply.clone());
+                    seen.mail(number).is_mute |= decided.is_mute;
+                });
             }
             if !decided.is_mute && !decided.reply.is_empty() {
                 self.say(&decided.reply).await?;

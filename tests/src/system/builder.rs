@@ -15,6 +15,7 @@ pub struct Builder {
     egresses: usize,
     pub(super) nats_url: Option<String>,
     pub(super) listen: Option<String>,
+    pub(super) nats_of_first: Vec<(Role, String)>,
     pub(super) failpoints: Vec<(Role, String)>,
     flags: Vec<String>,
     pub(super) waits: bool,
@@ -32,6 +33,7 @@ impl Builder {
             egresses: 1,
             nats_url: None,
             listen: None,
+            nats_of_first: Vec::new(),
             failpoints: Vec::new(),
             flags: Vec::new(),
             waits: true,
@@ -95,6 +97,18 @@ impl Builder {
     /// A NATS server, or a link to one, of the test's own (distributed); several with commas between them.
     pub fn nats(mut self, url: &str) -> Self {
         self.nats_url = Some(url.to_owned());
+        self
+    }
+
+    /// The first process of that role reaches NATS there, by a link of its own (distributed).
+    pub fn nats_of_first(mut self, role: Role, url: &str) -> Self {
+        self.nats_of_first.push((role, url.to_owned()));
+        self
+    }
+
+    /// Mails go there, instead of to the next hop that the system was built for.
+    pub fn next_hop(mut self, target: &str) -> Self {
+        self.next_hop = target.to_owned();
         self
     }
 

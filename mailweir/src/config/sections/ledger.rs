@@ -3,17 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::ledger::Sync;
+use proto::failpoint::Failpoints;
+
 use crate::config::reader::Reader;
 use crate::config::words::{Word, choose, quoted};
-
-/// When a standalone's ledger is on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sync {
-    /// Within about a second: what was written survives the process, not a power cut.
-    Lazy,
-    /// Before anything is answered.
-    Always,
-}
 
 impl Word for Sync {
     fn parse(text: &str) -> Result<Self, String> {
@@ -30,7 +24,6 @@ impl Word for Sync {
 
 /// The settings of both ledgers; where a key is for one of them only, it says so.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "read by the roles once they have a ledger")]
 pub(crate) struct Ledger {
     /// Default true.
     pub(crate) enabled: bool,
@@ -44,9 +37,9 @@ pub(crate) struct Ledger {
     pub(crate) records_max: u64,
     /// Distributed: when a claim whose owner is silent is taken for lost. Default 10 s.
     pub(crate) claim_stale: Duration,
-    /// Distributed: how long a mail with an IDENT goes on beyond the ingress's deadline. Default 5 min.
+    /// How long a mail with an IDENT goes on beyond the deadline of its client. Default 5 min.
     pub(crate) run_on: Duration,
-    /// Distributed: how long beyond its deadline an ingress waits for the outcome of a claim. Default 60 s.
+    /// How long beyond its deadline a client waits for the outcome of a claim. Default 60 s.
     pub(crate) settle_timeout: Duration,
 }
 
@@ -59,6 +52,25 @@ impl Ledger {
             claim_stale: self.claim_stale,
             run_on: self.run_on,
             settle_timeout: self.settle_timeout,
+        })
+    }
+
+    /// What standalone needs of it; nothing where it is switched off. What goes on beyond the deadline of its client
+    /// may hold a quarter of what `in_flight_bytes_max` admits.
+    pub(crate) fn standalone(
+        &self,
+        in_flight_bytes_max: u64,
+        failpoints: &Failpoints,
+    ) -> Option<::ledger::Settings> {
+        self.enabled.then(|| ::ledger::Settings {
+            directory: self.directory.clone(),
+            sync: self.sync,
+            max_age: self.max_age,
+            records_max: self.records_max,
+            run_on: self.run_on,
+            settle: self.settle_timeout,
+            run_on_bytes_max: in_flight_bytes_max / 4,
+            failpoints: failpoints.clone(),
         })
     }
 

@@ -21,7 +21,7 @@ fn answer(attempt: u32, recipient: u32, code: u16) -> Event {
 }
 
 fn copy(key: Key) -> Copy {
-    Copy { to: key.address(), of: Some(key.mail), is_whole: true }
+    Copy { to: key.address(), of: Some(key.mail), is_whole: true, is_said: true }
 }
 
 /// Which counts are not zero.
@@ -66,6 +66,15 @@ fn a_second_copy_is_a_duplicate_unless_it_is_allowed() {
 }
 
 #[test]
+fn a_second_copy_after_one_that_was_not_said_is_told_apart() {
+    let events = [invoke(1, &[0, 1]), answer(1, 0, 250), answer(1, 1, 250)];
+    let unsaid = Copy { is_said: false, ..copy(MAIL.to(0)) };
+    let copies = [unsaid, copy(MAIL.to(0)), copy(MAIL.to(1)), copy(MAIL.to(1))];
+    let report = judge(&events, &copies);
+    assert_eq!((report.duplicate.len(), report.unsaid), (2, 1));
+}
+
+#[test]
 fn a_copy_in_spite_of_5xx_is_wrong() {
     assert_eq!(faults(&[invoke(1, &[0]), answer(1, 0, 554)], &[copy(MAIL.to(0))]), ["wrong 1"]);
 }
@@ -101,7 +110,7 @@ fn no_final_answer_is_stuck() {
 fn a_copy_that_nobody_sent_is_unexpected() {
     let events = [invoke(1, &[0]), answer(1, 0, 250)];
     for to in ["<smuggled-c1-n2@check.example.net>", "<c9-n9-r0@check.example.net>"] {
-        let alien = Copy { to: to.to_owned(), of: None, is_whole: false };
+        let alien = Copy { to: to.to_owned(), of: None, is_whole: false, is_said: true };
         assert_eq!(faults(&events, &[copy(MAIL.to(0)), alien]), ["unexpected 1"]);
     }
 }
