@@ -16,9 +16,9 @@ use tokio::time::sleep;
 /// Notices soon that a server or a process is gone.
 const QUICK: &str = "[ledger]\nclaim_stale = \"1s\"\n[ingress]\nreply_deadline = \"20s\"\n[bus]\n\
                      connect_timeout = \"1s\"\nping_interval = \"1s\"\nrequest_timeout = \"2s\"\nack_wait = \"1s\"\n";
-/// Mails at the same time.
 /// Results of mails that the test has not looked at yet.
 const DELIVERED_MAX: usize = 100_000;
+/// Mails at the same time.
 const SENDERS: u32 = 4;
 /// Between two mails of a sender: three servers and five processes share the machine.
 const PACE: Duration = Duration::from_millis(20);
