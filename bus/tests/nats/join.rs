@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::server::{PATIENCE, Server};
 use crate::world::{
     Process, Role, after, ask, clean, clean_streams, codes, jetstream, large_content, line_of, mail_of, ok,
-    relay_fenced, relay_fenced_ok, text, with_ledger,
+    relay_fenced, relay_fenced_ok, settings, text, with_ledger,
 };
 
 /// A worker that finds nothing and counts what it looked at.
@@ -265,4 +265,17 @@ async fn what_two_clients_without_ident_send_at_once_is_two_mails() {
     assert_eq!((codes(&one), codes(&two)), (vec![250], vec![250]));
     assert_eq!(scans.load(Ordering::Acquire), 2);
     assert_eq!(process.metric("mailweir_bus_ledger_claims_total{result=\"granted\"}"), 2.0);
+}
+
+#[tokio::test]
+async fn without_a_ledger_a_retry_is_a_job_of_its_own() {
+    let server = Server::start().await;
+    let process = Process::reachable(settings(&server)).await;
+    let client = Client::new(&process.bus);
+    let (_worker, scans) = counting(&process);
+    let _egress = process.relay(relay_fenced_ok);
+    let mail = mail_of("4F", &["a"]);
+    assert_eq!(codes(&ask(&client, mail.clone()).await), [250]);
+    assert_eq!(codes(&ask(&client, again(&mail)).await), [250]);
+    assert_eq!(scans.load(Ordering::Acquire), 2);
 }
