@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::claims::{Claims, unreadable, unusable};
 use crate::flights::{Entered, Flight, Seat};
-use crate::store::{StoreError, look};
+use crate::store::{StoreError, Walked};
 use crate::{Ledger, Shared};
 
 /// A mail to be worked on.
@@ -157,28 +157,26 @@ impl Visit {
         let wanted = Wanted::of(&self.mail.envelope, &self.open);
         let walk = Walk::look(self.mail.tx, wanted);
         // Pages that the kernel holds, so that this does not wait.
-        let looked = match &*shared.database() {
-            Some(database) => look(database, self.mail.key, walk, &shared.living.lock()),
-            None => {
+        let looked = shared.store.look(self.mail.key, walk, &shared.living.lock());
+        match looked {
+            Ok(Walked { end: Some(End::Looked { results, .. }), .. }) => self.settle(results),
+            Ok(_) => {}
+            Err(StoreError::Unreadable(why)) => {
+                shared.metrics.unreadable.inc();
+                tracing::error!(mk = %self.mail.key, why, "a record of the ledger cannot be read");
+                self.settle_all(&unreadable());
+                return None;
+            }
+            Err(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+                tracing::debug!(%error, "the ledger cannot be read");
                 self.settle_all(&unusable());
                 return None;
             }
-        };
-        match looked {
-            Ok(walked) => {
-                if let Some(End::Looked { results, .. }) = walked.end {
-                    self.settle(results);
-                }
-            }
-            Err(StoreError::Unreadable(why)) => {
-                shared.metrics.unreadable.inc();
-                tracing::error!(why, "a record of the ledger cannot be read");
-                self.settle_all(&unreadable());
-            }
-            Err(error @ StoreError::Database(_)) => {
-                tracing::error!(%error, "the ledger cannot be read");
-                self.settle_all(&unusable());
-            }
+        }
+        if shared.is_broken() && !self.open.is_empty() {
+            // It would be scanned for nothing.
+            self.settle_all(&unusable());
+            return None;
         }
         if !self.open.is_empty() {
             return Some(seat);
