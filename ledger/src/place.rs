@@ -92,7 +92,11 @@ impl Place {
     /// When it cannot be read.
     pub(crate) fn journal(&self) -> Result<(Journal, Vec<Entry>), OpenError> {
         let path = self.path.with_extension("journal");
-        let opened = open_file(&path).and_then(|file| Disk::new(file, self.sync)).and_then(Journal::open);
+        let opened = open_file(&path).and_then(|file| {
+            // Both names are on the disk, or after a power cut there would be files that nobody finds.
+            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            Journal::open(Disk::new(file, self.sync)?)
+        });
         opened.map_err(|error| OpenError::File(path, error))
     }
 

@@ -63,7 +63,7 @@ async fn the_work_goes_on_when_its_client_is_answered_at_its_deadline() {
     assert_eq!(reply, "451 4.4.7 no outcome in time, try again later");
     until(|| ledger.shared.metrics.ran_on.get() == 1).await;
     hop.0.begin.add_permits(1);
-    ledger.finished().await;
+    timeout(PATIENCE, ledger.finished()).await.unwrap();
     assert_eq!(codes(&submit(&ledger, &mail("4F", &["<a@x>"]), &hop).await), [250]);
     assert_eq!((hop.begun(), hop.delivered().len()), (1, 1));
 }
@@ -102,7 +102,7 @@ async fn what_would_take_too_much_memory_ends_with_its_client() {
     let hop = Hop::shut();
     let answered = submit_by(&ledger, &mail("4F", &["<a@x>"]), &hop, within(Duration::from_millis(5))).await;
     assert_eq!(codes(&answered), [451]);
-    ledger.finished().await;
+    timeout(PATIENCE, ledger.finished()).await.unwrap();
     assert_eq!((ledger.shared.metrics.cut_short.get(), ledger.shared.metrics.in_work.get()), (1, 0));
 }
 

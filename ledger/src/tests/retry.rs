@@ -27,7 +27,9 @@ async fn who_was_put_off_is_tried_again_and_nobody_else() {
     let retry = submit(&ledger, &mail("4F", &recipients), &second).await;
     assert_eq!(codes(&retry), [250, 250, 250]);
     assert_eq!(retry.get(Position::new(2)), outcomes.get(Position::new(2)));
+    assert!(retry.get(Position::new(1)).text().starts_with("<b@x> in "), "{retry:?}");
     assert_eq!(second.delivered(), ["<b@x>"]);
+    assert_eq!(second.0.offered.load(Ordering::Acquire), 1, "nobody else was worked for");
     assert_eq!(ledger.shared.metrics.ambiguous.get(), 0);
 }
 
