@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::failpoint::Failpoints;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,7 +54,9 @@ use writer::Writer;
 pub struct Ledger {
     shared: Arc<Shared>,
     run_on: Duration,
+    /// The work whose client does not wait for it any more.
     tasks: TaskTracker,
+    runtime: Handle,
     closed: oneshot::Receiver<()>,
 }
 
@@ -76,7 +79,8 @@ struct Shared {
 }
 
 impl Ledger {
-    /// Opens the ledger of a directory, or begins one. Blocks; after a kill it checks the whole file first.
+    /// Opens the ledger of a directory, or begins one. Blocks; after a kill it checks the whole file first. Needs a
+    /// runtime.
     ///
     /// # Errors
     /// When the directory or the file cannot be used.
@@ -108,7 +112,13 @@ impl Ledger {
             drop((writing, closing));
         });
         spawned.map_err(|error: io::Error| OpenError::File(settings.directory, error))?;
-        Ok(Self { shared, run_on: settings.run_on, tasks: TaskTracker::new(), closed })
+        Ok(Self {
+            shared,
+            run_on: settings.run_on,
+            tasks: TaskTracker::new(),
+            runtime: Handle::current(),
+            closed,
+        })
     }
 
     /// Whether claims can be granted now, and each change of that.
