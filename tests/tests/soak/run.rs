@@ -28,6 +28,8 @@ const PATIENCE: Patience = Patience {
 /// How long a queue may take to become empty: what an ingress that was killed left of a large mail is removed at the
 /// age of half a minute.
 const DRAIN: Duration = Duration::from_secs(45);
+/// Of a mail in question that many of its first events are told, and of its last.
+const EVENTS: usize = 10;
 /// How often is taken out what has arrived.
 const COLLECT_EVERY: Duration = Duration::from_millis(500);
 
@@ -143,7 +145,9 @@ fn evidence(stage: &Stage, mode: Mode, seed: u64, report: &Report, events: &[Eve
         [&report.lost, &report.duplicate, &report.wrong, &report.corrupt, &report.stuck, &report.cross];
     for key in lists.into_iter().flat_map(|list| list.iter().take(3)) {
         let name = key.rsplit_once("-r").map_or(key.as_str(), |(name, _)| name);
-        for event in events.iter().filter(|event| event.mail.to_string() == name) {
+        let about: Vec<&Event> = events.iter().filter(|event| event.mail.to_string() == name).collect();
+        let last = about.len().saturating_sub(EVENTS);
+        for event in about.iter().take(EVENTS).chain(about.iter().skip(last.max(EVENTS))) {
             writeln!(text, "{key}: {:.3} #{} {:?}", event.at.as_secs_f64(), event.attempt, event.what)
                 .unwrap();
         }

@@ -8,6 +8,7 @@ use harness::nats::{Cluster, NODES};
 use harness::node::run;
 use harness::wait::{eventually, within};
 use rustix::process::Signal;
+use tokio::task::JoinSet;
 
 use super::flow::{Flow, Row};
 use super::single::{damage, message_blocks};
@@ -85,14 +86,15 @@ async fn f29_leader_cut_off_with_an_ingress() {
     let broken = flow.now();
     cluster.cut_off(leader);
     let id = MailId { client: ALONE, number: 1 };
-    let delivery = tokio::spawn(async move { sender.deliver(id.number).await });
+    let mut delivery = JoinSet::new();
+    delivery.spawn(async move { sender.deliver(id.number).await });
     let times = flow.overcome(broken).await;
     eventually("it gives up its first mail", async || (mta.history.saw(id, 1) == "451").then_some(())).await;
     let attempts = || (1..).map(|attempt| mta.history.saw(id, attempt)).take_while(|saw| !saw.is_empty());
     assert!(attempts().all(|saw| saw == "451"), "the minority took a mail");
     cluster.join_again(leader);
     cluster.until_whole(other(leader), "MAIL").await;
-    assert!(within("its mail gets through in the end", delivery).await.unwrap());
+    assert!(within("its mail gets through in the end", delivery.join_next()).await.unwrap().unwrap());
     // Who is connected to the cut off one waits for an election first, and then goes to another. Mails that were on their
     // way by it are answered at their deadline, which is 20 s here.
     let fault = "of three servers, the leader cut off from the others, not from its clients";

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 /// Notices soon that a server or a process is gone.
 const QUICK: &str = "[ledger]\nclaim_stale = \"1s\"\n[ingress]\nreply_deadline = \"20s\"\n[bus]\n\
                      connect_timeout = \"1s\"\nping_interval = \"1s\"\nrequest_timeout = \"2s\"\nack_wait = \"1s\"\n";
+/// Results of mails that the test has not looked at yet.
+const DELIVERED_MAX: usize = 100_000;
 /// Mails at the same time.
 const SENDERS: u32 = 4;
 /// Between two mails of a sender: three servers and five processes share the machine.
@@ -42,7 +44,7 @@ pub(super) struct Flow {
     pub(super) mta: Mta,
     stop: Arc<AtomicBool>,
     senders: JoinSet<()>,
-    delivered: mpsc::UnboundedReceiver<Delivered>,
+    delivered: mpsc::Receiver<Delivered>,
     /// When mails got their last answer.
     ends: Vec<Duration>,
 }
@@ -83,7 +85,7 @@ impl Flow {
             Patience { reply: Duration::from_secs(45), mail: Duration::from_secs(55), ..Patience::default() };
         let mta = Mta { patience, ..Mta::new(system.endpoints(), Mails::small()) };
         let stop = Arc::new(AtomicBool::new(false));
-        let (tell, delivered) = mpsc::unbounded_channel();
+        let (tell, delivered) = mpsc::channel(DELIVERED_MAX);
         let mut senders = JoinSet::new();
         for client in 0..SENDERS {
             let (mta, stop, tell) = (mta.clone(), stop.clone(), tell.clone());
@@ -97,7 +99,7 @@ impl Flow {
                     let is_answered = sender.deliver(number).await;
                     let (id, ended) = (MailId { client, number }, mta.history.now());
                     // The test may have ended.
-                    let _told = tell.send(Delivered { id, begun, ended, is_answered });
+                    let _told = tell.send(Delivered { id, begun, ended, is_answered }).await;
                     sleep(PACE).await;
                 }
             });
