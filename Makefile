@@ -11,7 +11,7 @@ NATS_SUITES ?= bookworm trixie sid
 DEBIAN ?= $(shell . /etc/os-release; apt-get indextargets --format '$$(REPO_URI) $$(RELEASE)' 'Created-By: Packages' \
             | while read -r uri suite; do [ "$$suite" = "$$VERSION_CODENAME" ] && echo "$$uri" && break; done)
 # End-to-end tests with a nats-server in them, by a part of their names.
-NATS_TESTS := distributed nats cluster faults workers overload postfix
+NATS_TESTS := distributed nats cluster workers overload two_ingresses
 
 .PHONY: test test-nats bench soak deny tools
 
@@ -29,6 +29,7 @@ test-nats: tools $(NATS_SUITES:%=target/nats/%)
 	  echo "=== $$suite: $$("$$directory/nats-server" --version)"; \
 	  PATH="$$directory:$$PATH" $(CARGO) test --locked --package bus --test nats || exit 1; \
 	  PATH="$$directory:$$PATH" $(CARGO) test --locked --package tests --test e2e -- $(NATS_TESTS) || exit 1; \
+	  PATH="$$directory:$$PATH" $(CARGO) test --locked --package tests --test faults || exit 1; \
 	done
 
 # A link to target/nats/VERSION, where the package of that suite is unpacked. The system stays as it is: apt has sources,
