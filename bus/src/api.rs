@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::bus::Inner;
-use crate::link::Unanswered;
+use crate::link::{Link, Unanswered};
+use crate::names::RELAY_DURABLE;
 
 /// The part of a stream's information that is needed here.
 #[derive(Deserialize)]
@@ -59,13 +60,26 @@ pub(crate) async fn consumer_state(
     ask(inner, &format!("CONSUMER.INFO.{stream}.{durable}"), String::new()).await
 }
 
+/// Whether the server of that connection knows the leader of a consumer, without which nothing is delivered.
+pub(crate) async fn consumer_known(inner: &Inner, link: &Link) -> Result<(), Unanswered> {
+    let what = format!("CONSUMER.INFO.{}.{RELAY_DURABLE}", inner.names.verdict);
+    ask_on::<ConsumerInfo>(inner, link, &what, String::new()).await.map(drop)
+}
+
 /// Asks `what` with a JSON payload. An answer of another form, such as an error, is [`Unanswered::Other`].
 pub(crate) async fn ask<T>(inner: &Inner, what: &str, payload: String) -> Result<T, Unanswered>
 where
     T: for<'de> Deserialize<'de>,
 {
+    ask_on(inner, &inner.control, what, payload).await
+}
+
+async fn ask_on<T>(inner: &Inner, link: &Link, what: &str, payload: String) -> Result<T, Unanswered>
+where
+    T: for<'de> Deserialize<'de>,
+{
     let subject = format!("$JS.API.{what}");
     let wait = inner.settings.request_timeout;
-    let answer = inner.control.request(&subject, payload.into(), wait).await?;
+    let answer = link.request(&subject, payload.into(), wait).await?;
     serde_json::from_slice(&answer).map_err(|error| Unanswered::Other(error.to_string()))
 }

@@ -5,6 +5,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::{DirectGetErrorKind, RawMessageError, RawMessageErrorKind};
@@ -12,13 +13,16 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use proto::wire::{Chunk, Job};
 use proto::{Mail, TxId};
+use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::bus::{Inner, kib};
+use crate::link::Unanswered;
 use crate::metrics::To;
 use crate::publish::{Address, NotPublished, WhenFull, publish};
+use crate::retry::Delays;
 use crate::topology::MESSAGE_BYTES_MAX;
 
 /// Chunks on their way at once.
@@ -27,6 +31,8 @@ const WINDOW: usize = 8;
 pub(crate) const HEADER_BYTES: usize = 16 * 1024;
 /// Room that a chunk leaves for NATS headers.
 const CHUNK_HEADER_BYTES: usize = 4 * 1024;
+/// How long a removal is tried: above an election.
+const REMOVE_WITHIN: Duration = Duration::from_secs(15);
 /// Contents above this are hashed away from the threads that drive sockets.
 const HASH_INLINE_BYTES: usize = 512 * 1024;
 
@@ -198,13 +204,30 @@ fn is_missing(error: &RawMessageError) -> bool {
     }
 }
 
-/// Removes a job and, where it has chunks, those. Whatever stays is the janitor's.
+/// Removes a job and, where it has chunks, those. Tries for as long as an election takes: a job that stays looks like a
+/// mail under way to whoever retries it. Whatever stays is the janitor's.
 pub(crate) async fn remove(inner: &Inner, tx: TxId, job_sequence: u64, has_chunks: bool) {
     let wait = inner.settings.request_timeout;
     // Without `no_erase` the server would overwrite the record with random bytes: up to 10 ms for 1 MB.
     let job = format!(r#"{{"seq":{job_sequence},"no_erase":true}}"#);
     let subject = format!("$JS.API.STREAM.MSG.DELETE.{}", inner.names.mail);
-    let delete = inner.control.request(&subject, job.into(), wait);
+    let delete = async {
+        let until = Instant::now() + REMOVE_WITHIN;
+        let mut delays = Delays::publish();
+        loop {
+            inner.control.ready_by(until).await;
+            let error = match inner.control.request(&subject, job.clone().into(), wait).await {
+                Ok(answer) if !is_unavailable(&answer) => return Ok(()),
+                Ok(_) => Unanswered::NoResponders,
+                Err(error) => error,
+            };
+            let delay = delays.next();
+            if Instant::now() + delay >= until {
+                return Err(error);
+            }
+            sleep(delay).await;
+        }
+    };
     let purge = async {
         if has_chunks {
             remove_chunks(inner, tx).await;
@@ -214,6 +237,20 @@ pub(crate) async fn remove(inner: &Inner, tx: TxId, job_sequence: u64, has_chunk
     if let Err(error) = deleted {
         tracing::debug!(%tx, %error, "job not removed, the janitor will");
     }
+}
+
+/// Whether JetStream says that it cannot do anything just now, as without a leader.
+fn is_unavailable(answer: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Answer {
+        error: Option<Error>,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        code: u16,
+    }
+    let told = serde_json::from_slice::<Answer>(answer).ok().and_then(|answer| answer.error);
+    told.is_some_and(|error| error.code == 503)
 }
 
 /// Removes the chunks of a transaction.

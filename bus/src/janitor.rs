@@ -1,8 +1,11 @@
 //! Removes what nobody removed: jobs and chunks of transactions whose end was lost, and orphans of killed servers.
 //!
 //! It asks each stream for its last sequence once a round and remembers the answers; what was there a hard limit ago
-//! is older than that limit, by our own monotonic clock. So no message is read and no clock is compared, and a round
-//! is one question and at most one purge per stream. The streams' `max_age` stands behind it.
+//! is older than that limit, by our own monotonic clock. So no message is read and no clock is compared. The streams'
+//! `max_age` stands behind it.
+//!
+//! Deliberately absent: a purge of a stream that consumers pull from. A purge up to a sequence leaves them stuck on
+//! 2.9.10, nobody is given a message any more until the next one, and the server forgets the message ids with it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -14,6 +17,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::api;
 use crate::bus::Inner;
 use crate::link::Unanswered;
+
+/// Messages removed one by one in a round; the rest is for the next.
+const REMOVED_MAX: u64 = 2_000;
 
 /// What was seen of one stream.
 struct Marks {
@@ -45,6 +51,12 @@ impl Marks {
 }
 
 #[derive(Deserialize)]
+struct Deleted {
+    #[serde(default)]
+    success: bool,
+}
+
+#[derive(Deserialize)]
 struct Purged {
     purged: u64,
 }
@@ -71,14 +83,40 @@ async fn sweep_stream(inner: &Inner, stream: &str, marks: &mut Marks) -> Result<
     let Some(old) = old.filter(|old| state.messages > 0 && state.first_seq <= *old) else {
         return Ok(());
     };
+    let removed = if *stream == inner.names.body {
+        purge(inner, stream, old).await?
+    } else {
+        remove_each(inner, stream, state.first_seq, old).await?
+    };
+    inner.metrics.janitor_removed.inc_by(removed);
+    if removed > 0 {
+        tracing::warn!(stream, removed, "messages were left behind and removed");
+    }
+    Ok(())
+}
+
+/// All up to `old` at once, for a stream without consumers; how many that were.
+async fn purge(inner: &Inner, stream: &str, old: u64) -> Result<u64, Unanswered> {
     // `seq` is the first that stays.
     let up_to = format!(r#"{{"seq":{}}}"#, old.saturating_add(1));
     let purged: Purged = api::ask(inner, &format!("STREAM.PURGE.{stream}"), up_to).await?;
-    inner.metrics.janitor_removed.inc_by(purged.purged);
-    if purged.purged > 0 {
-        tracing::warn!(stream, removed = purged.purged, "messages were left behind and removed");
+    Ok(purged.purged)
+}
+
+/// Each from `first` to `old`; how many that were.
+async fn remove_each(inner: &Inner, stream: &str, mut first: u64, old: u64) -> Result<u64, Unanswered> {
+    let mut removed = 0;
+    while first <= old && removed < REMOVED_MAX {
+        let which = format!(r#"{{"seq":{first},"no_erase":true}}"#);
+        let deleted: Deleted = api::ask(inner, &format!("STREAM.MSG.DELETE.{stream}"), which).await?;
+        removed += u64::from(deleted.success);
+        let state = api::stream_state(inner, stream).await?;
+        if state.messages == 0 || state.first_seq <= first {
+            break;
+        }
+        first = state.first_seq;
     }
-    Ok(())
+    Ok(removed)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::api;
 use crate::bus::Inner;
 use crate::link::Link;
 use crate::retry::Delays;
@@ -18,6 +19,8 @@ use crate::version::{Advice, advice};
 const SAY_AGAIN: Duration = Duration::from_secs(30);
 /// How often a new reason for the same trouble is worth a line.
 const REASON_PAUSE: Duration = Duration::from_secs(5);
+/// An election takes 4 to 9 s. A server that knows no leader for longer may be cut off from those that do.
+const CUT_OFF_AFTER: Duration = Duration::from_secs(10);
 /// Looks at the streams are this far apart, however many workers are suspicious.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
@@ -75,13 +78,21 @@ async fn watch_for_ever(inner: &Inner) {
     let mut said = Said::default();
     let mut advised = String::new();
     let mut delays = Delays::look();
+    let mut silent_since: Option<Instant> = None;
     loop {
-        let state = look(inner).await;
+        let (state, silent) = look(inner).await;
         if state.is_reachable() {
             advise(inner, &mut advised);
             delays = Delays::look();
         }
         said.say(&state);
+        match silent {
+            None => silent_since = None,
+            Some(link) if silent_since.get_or_insert_with(Instant::now).elapsed() >= CUT_OFF_AFTER => {
+                elsewhere(inner, link).await;
+            }
+            Some(_) => {}
+        }
         inner.metrics.reachable.set(i64::from(state.is_reachable()));
         let pause = match &state {
             Reachability::Reachable => inner.settings.topology_interval,
@@ -115,37 +126,49 @@ async fn wait(inner: &Inner, pause: Duration) {
     }
 }
 
-/// Leaves a server that is shutting down, if there is another.
+/// Leaves a server that is shutting down or knows no leader, if there is another.
 async fn elsewhere(inner: &Inner, link: &Link) {
     if inner.settings.servers.len() > 1
         && let Err(error) = link.client.force_reconnect().await
     {
-        tracing::warn!(%error, "cannot leave a server that is shutting down");
+        tracing::warn!(%error, "cannot leave a server");
     }
     let generation = link.generation();
     drop(timeout(SAY_AGAIN, link.lost(generation)).await);
 }
 
-async fn look(inner: &Inner) -> Reachability {
+/// What the queue is like, and the connection whose server does not answer although it stands.
+async fn look(inner: &Inner) -> (Reachability, Option<&Link>) {
     for link in [&inner.control, &inner.bulk] {
         if !link.is_connected() {
-            return Reachability::Unreachable { why: link.why() };
+            return (Reachability::Unreachable { why: link.why() }, None);
         }
     }
-    match inner.control.while_connected(examine(inner)).await {
-        None => Reachability::Unreachable { why: inner.control.why() },
-        Some(Err(error)) => Reachability::Unreachable { why: error.to_string() },
-        Some(Ok(difference)) if difference.is_empty() => Reachability::Reachable,
-        Some(Ok(difference)) => Reachability::TopologyMismatch { difference },
+    let difference = match inner.control.while_connected(examine(inner)).await {
+        None => return (Reachability::Unreachable { why: inner.control.why() }, None),
+        Some(Err(error)) => {
+            return (Reachability::Unreachable { why: error.to_string() }, Some(&inner.control));
+        }
+        Some(Ok(difference)) => difference,
+    };
+    if !difference.is_empty() {
+        return (Reachability::TopologyMismatch { difference }, None);
+    }
+    // The two connections may be to different servers.
+    match inner.bulk.while_connected(api::consumer_known(inner, &inner.bulk)).await {
+        None => (Reachability::Unreachable { why: inner.bulk.why() }, None),
+        Some(Err(error)) => (Reachability::Unreachable { why: error.to_string() }, Some(&inner.bulk)),
+        Some(Ok(())) => (Reachability::Reachable, None),
     }
 }
 
-/// Compares, and creates what is missing if that is allowed and nothing else is wrong.
+/// Compares, and creates what is missing or has to be made anew, if that is allowed and nothing else is wrong.
 async fn examine(inner: &Inner) -> Result<Vec<TopologyDiff>, TopologyError> {
     let wanted = inner.wanted();
     let diffs = topology::compare(&inner.control, &wanted).await?;
-    let only_missing = diffs.iter().all(|diff| matches!(diff, TopologyDiff::Missing { .. }));
-    if diffs.is_empty() || !only_missing || !inner.settings.create_streams {
+    let is_creatable =
+        |diff: &TopologyDiff| matches!(diff, TopologyDiff::Missing { .. } | TopologyDiff::Ahead { .. });
+    if diffs.is_empty() || !diffs.iter().all(is_creatable) || !inner.settings.create_streams {
         return Ok(diffs);
     }
     for diff in &diffs {

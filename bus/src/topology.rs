@@ -47,6 +47,16 @@ pub enum TopologyDiff {
         /// What the server has.
         found: String,
     },
+    /// A consumer waits for messages behind those that its stream has, and would never be given the next ones: the
+    /// stream has lost its count, as after a crash or a full disk.
+    Ahead {
+        /// `consumer VERDICT/relay`.
+        object: String,
+        /// The last message that it was given.
+        delivered: u64,
+        /// The last message that the stream ever had, as far as it knows.
+        last: u64,
+    },
 }
 
 impl fmt::Display for TopologyDiff {
@@ -55,6 +65,9 @@ impl fmt::Display for TopologyDiff {
             Self::Missing { object } => write!(f, "{object} does not exist"),
             Self::Differs { object, field, wanted, found } => {
                 write!(f, "{object}: {field} is {found}, wanted {wanted}")
+            }
+            Self::Ahead { object, delivered, last } => {
+                write!(f, "{object} is at message {delivered}, but its stream only at {last}")
             }
         }
     }
@@ -229,7 +242,10 @@ pub(crate) async fn compare(link: &Link, wanted: &Wanted) -> Result<Vec<Topology
     }
     for consumer in &wanted.consumers {
         match find_consumer(&link.js, consumer).await? {
-            Some(found) => diffs.extend(compare_consumer(consumer, &found)),
+            Some(found) => {
+                diffs.extend(compare_consumer(consumer, &found.config));
+                diffs.extend(ahead(link, consumer, found.delivered.stream_sequence).await?);
+            }
             None => diffs
                 .push(TopologyDiff::Missing { object: consumer_object(&consumer.stream, durable(consumer)) }),
         }
@@ -271,12 +287,12 @@ async fn find_stream(js: &jetstream::Context, name: &str) -> Result<Option<strea
 async fn find_consumer(
     js: &jetstream::Context,
     wanted: &WantedConsumer,
-) -> Result<Option<consumer::Config>, TopologyError> {
+) -> Result<Option<consumer::Info>, TopologyError> {
     let durable = durable(wanted);
     let attempted = || format!("looking at consumer {}/{durable}", wanted.stream);
     let stream = js.get_stream_no_info(&wanted.stream).await.map_err(|error| failed(attempted())(&error))?;
     match stream.consumer_info(durable).await {
-        Ok(info) => Ok(Some(info.config)),
+        Ok(info) => Ok(Some(info)),
         Err(error) => match error.kind() {
             ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => Ok(None),
             ConsumerInfoErrorKind::JetStream(told)
@@ -292,7 +308,27 @@ async fn find_consumer(
     }
 }
 
-/// Creates what `diffs` says is missing, and nothing else.
+/// Whether a consumer that was given the message `delivered` is ahead of its stream, which is asked after it. With one
+/// copy only: several do not lose their count, and a replica that was cut off tells an old one for a while.
+async fn ahead(
+    link: &Link,
+    consumer: &WantedConsumer,
+    delivered: u64,
+) -> Result<Option<TopologyDiff>, TopologyError> {
+    let attempted = failed(format!("looking at stream {}", consumer.stream));
+    let stream = link.js.get_stream(&consumer.stream).await.map_err(|error| attempted(&error))?;
+    let info = stream.cached_info();
+    let last = info.state.last_sequence;
+    let object = consumer_object(&consumer.stream, durable(consumer));
+    Ok((delivered > last && info.config.num_replicas == 1).then_some(TopologyDiff::Ahead {
+        object,
+        delivered,
+        last,
+    }))
+}
+
+/// Creates what `diffs` says is missing, and makes those anew that are ahead of their streams: what they are given once
+/// more, the ledger knows. Nothing else.
 pub(crate) async fn create(
     link: &Link,
     wanted: &Wanted,
@@ -309,8 +345,18 @@ pub(crate) async fn create(
             link.js.create_stream(config.clone()).await.map_err(|error| attempted(&error))?;
         }
     }
+    let is_ahead = |name: &str| {
+        diffs.iter().any(|diff| matches!(diff, TopologyDiff::Ahead { object, .. } if object == name))
+    };
     for consumer in &wanted.consumers {
-        if is_missing(&consumer_object(&consumer.stream, durable(consumer))) {
+        let object = consumer_object(&consumer.stream, durable(consumer));
+        if is_ahead(&object) {
+            let attempted = failed(format!("deleting {object}"));
+            let deleted =
+                link.js.delete_consumer_from_stream(durable(consumer), consumer.stream.as_str()).await;
+            deleted.map_err(|error| attempted(&error))?;
+        }
+        if is_ahead(&object) || is_missing(&object) {
             put_consumer(link, consumer).await?;
         }
     }

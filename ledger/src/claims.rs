@@ -17,6 +17,7 @@ use crate::flights::Flight;
 use crate::living::Life;
 use crate::metrics::ClaimEnd;
 use crate::queue::{Answer, Outcome, Request};
+use crate::writer::write;
 
 /// Between two looks at the claim of a living owner.
 const WATCH_PAUSE: Duration = Duration::from_millis(50);
@@ -98,7 +99,7 @@ impl Claims {
         loop {
             let walk = Walk::claim(self.tx, draft.owner, wanted.clone());
             let (answer, answered) = oneshot::channel();
-            self.shared.queue.push(Request::Claim { key: self.key, walk, draft: draft.clone(), answer });
+            write(&self.shared, Request::Claim { key: self.key, walk, draft: draft.clone(), answer });
             match answered.await {
                 Ok(Answer::Watch) => sleep(WATCH_PAUSE).await,
                 Ok(answer @ (Answer::End(_) | Answer::Unreadable | Answer::Unwritable)) => return answer,
@@ -125,7 +126,7 @@ impl Claims {
             let record = Record { state: State::Done(replies.collect()), ..claim };
             let (written, is_written) = oneshot::channel();
             let outcome = Outcome { key: self.key, generation, record };
-            self.shared.queue.push(Request::Outcome { outcome, written });
+            write(&self.shared, Request::Outcome { outcome, written });
             // Whoever asks from here on asks behind it.
             drop(life);
             if !is_written.await.unwrap_or(false) {

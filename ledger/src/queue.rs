@@ -40,10 +40,11 @@ pub(crate) enum Request {
     Outcome { outcome: Outcome, written: oneshot::Sender<bool> },
 }
 
-/// What the writer finds.
-pub(crate) enum Next {
-    /// These, and in this order.
-    Group(Vec<Request>),
+/// Why a wait for something to write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// Somebody called.
+    Work,
     /// Nothing came for a while.
     Idle,
     /// Nothing will come any more.
@@ -59,38 +60,49 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Request>,
+    is_called: bool,
     is_closed: bool,
 }
 
 impl Queue {
-    /// Puts a request in. After the close it is dropped, and with it whoever waits for its answer is told.
+    /// Puts a request in; somebody must [`Self::take`] it or [`Self::wake`] the thread. After the close it is dropped,
+    /// and with it whoever waits for its answer is told.
     pub(crate) fn push(&self, request: Request) {
         let mut state = self.lock();
         if !state.is_closed {
             state.waiting.push(request);
-            drop(state);
-            self.arrived.notify_one();
         }
+    }
+
+    /// Wakes the thread that waits, or lets its next wait end at once.
+    pub(crate) fn wake(&self) {
+        self.lock().is_called = true;
+        self.arrived.notify_one();
     }
 
     /// What waits is still written.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
-        self.arrived.notify_one();
+        self.wake();
     }
 
     /// Waits for something to write, at most for `patience`.
-    pub(crate) fn next(&self, patience: Duration) -> Next {
-        let is_quiet = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
+    pub(crate) fn wait(&self, patience: Duration) -> Waited {
+        let is_quiet = |state: &mut State| !state.is_called && !state.is_closed;
         let waited = self.arrived.wait_timeout_while(self.lock(), patience, is_quiet);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if !state.waiting.is_empty() {
-            Next::Group(std::mem::take(&mut state.waiting))
+        if std::mem::take(&mut state.is_called) && !state.is_closed {
+            Waited::Work
         } else if state.is_closed {
-            Next::Closed
+            Waited::Closed
         } else {
-            Next::Idle
+            Waited::Idle
         }
+    }
+
+    /// All that waits, in order. Only for who may write: an outcome must not be overtaken by a later claim.
+    pub(crate) fn take(&self) -> Vec<Request> {
+        std::mem::take(&mut self.lock().waiting)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

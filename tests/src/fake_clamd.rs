@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,13 @@ pub enum Behaviour {
     Clean,
     /// Finds nothing, once the gate is open.
     CleanBehind(Gate),
+    /// Finds nothing, after a time that grows with the size.
+    CleanAfter {
+        /// For each stream.
+        base: Duration,
+        /// More for each MiB.
+        each_mib: Duration,
+    },
     /// Reads all and never answers.
     Hang,
     /// Reads all and says this, instead of `stream: OK` and the delimiter.
@@ -132,8 +140,10 @@ async fn command(io: &mut BufReader<TcpStream>) -> io::Result<Option<(String, u8
 /// Reads one stream; what is to be answered, or `None` to close.
 async fn instream(io: &mut BufReader<TcpStream>, state: &State) -> io::Result<Option<Vec<u8>>> {
     let behaviour = state.behaviour.lock().expect("not poisoned").clone();
+    let mut bytes = 0_u64;
     loop {
         let length = io.read_u32().await?;
+        bytes += u64::from(length);
         if matches!(behaviour, Behaviour::CloseMidStream) {
             state.streams.send_modify(|count| *count += 1);
             return Ok(None);
@@ -150,6 +160,10 @@ async fn instream(io: &mut BufReader<TcpStream>, state: &State) -> io::Result<Op
     match behaviour {
         Behaviour::Clean => {}
         Behaviour::CleanBehind(gate) => gate.passed().await,
+        Behaviour::CleanAfter { base, each_mib } => {
+            let mib = u32::try_from(bytes / (1024 * 1024)).unwrap_or(u32::MAX);
+            tokio::time::sleep(base + each_mib * mib).await;
+        }
         Behaviour::Hang => std::future::pending().await,
         Behaviour::Say(bytes) => return Ok(Some(bytes)),
         Behaviour::CloseMidStream | Behaviour::CloseAfterStream => return Ok(None),

@@ -13,6 +13,7 @@
     reason = "a fixture that cannot be set up has nobody to tell but the test, which it fails at once"
 )]
 
+pub mod checker;
 pub mod clamd;
 pub mod client;
 pub mod fake_clamd;
@@ -30,5 +31,6 @@ pub mod postfix;
 pub mod process;
 pub mod smtp_source;
 pub mod system;
+pub mod tmpfs;
 pub mod transcript;
 pub mod wait;

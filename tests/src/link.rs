@@ -40,6 +40,8 @@ struct Condition {
     down: Fault,
     /// Changed to cut the connections that are open.
     generation: u64,
+    /// Nothing gets through, and nobody is told: a cable that was pulled.
+    silent: bool,
 }
 
 /// A link; it goes down when it is dropped.
@@ -104,6 +106,16 @@ impl Link {
         self.condition.send_modify(|condition| condition.generation += 1);
     }
 
+    /// From now on nothing gets through, in open connections neither, and no end is told.
+    pub fn go_silent(&self) {
+        self.condition.send_modify(|condition| condition.silent = true);
+    }
+
+    /// What was held back by [`Link::go_silent`] gets through.
+    pub fn speak(&self) {
+        self.condition.send_modify(|condition| condition.silent = false);
+    }
+
     /// Faults of connections made from now on: from the connecting party, and towards it.
     pub fn fail(&self, up: Fault, down: Fault) {
         self.condition.send_modify(|condition| {
@@ -127,8 +139,12 @@ async fn connection(near: TcpStream, mut current: watch::Receiver<Condition>) {
     }
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
+    let (up, down) = (current.clone(), current.clone());
     let both = async {
-        tokio::try_join!(pump(near_read, far_write, condition.up), pump(far_read, near_write, condition.down))
+        tokio::try_join!(
+            pump(near_read, far_write, condition.up, up),
+            pump(far_read, near_write, condition.down, down)
+        )
     };
     tokio::select! {
         // An error of one direction ends both: they are dropped here.
@@ -138,7 +154,12 @@ async fn connection(near: TcpStream, mut current: watch::Receiver<Condition>) {
 }
 
 /// Carries bytes until the end of this direction; an error cuts the connection.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: Fault) -> io::Result<()> {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    fault: Fault,
+    mut current: watch::Receiver<Condition>,
+) -> io::Result<()> {
     let (limit, at_limit) = match fault {
         Fault::None | Fault::Delay(_) => (u64::MAX, Fault::None),
         Fault::CutAfter(limit) | Fault::HalfCloseAfter(limit) | Fault::StallAfter(limit) => (limit, fault),
@@ -155,6 +176,10 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault: Fault) -> 
         }
         let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let count = from.read(&mut buffer[..most]).await?;
+        if current.wait_for(|now| !now.silent).await.is_err() {
+            // The link is gone.
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         if count == 0 {
             return to.shutdown().await;
         }

@@ -126,12 +126,21 @@ fn base64_lines(bytes: &[u8]) -> String {
 /// Where the content begins with its body, without the empty line that ends a header section, that line may be added
 /// too: else the body's first lines would become part of the header.
 pub fn added_fields(sent: &[u8], got: &[u8]) -> Vec<String> {
-    let Some(split) = got.len().checked_sub(sent.len()).filter(|&at| got.ends_with(sent) && at <= got.len())
-    else {
-        panic!("{}", first_difference(sent, got));
+    try_added_fields(sent, got).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// As [`added_fields`].
+///
+/// # Errors
+/// With the difference, when something else was changed.
+pub fn try_added_fields(sent: &[u8], got: &[u8]) -> Result<Vec<String>, String> {
+    let Some(split) = got.len().checked_sub(sent.len()).filter(|_| got.ends_with(sent)) else {
+        return Err(first_difference(sent, got));
     };
     let added = String::from_utf8_lossy(&got[..split]).into_owned();
-    assert!(added.is_empty() || added.ends_with("\r\n"), "added fields do not end with CRLF:\n{added}");
+    if !added.is_empty() && !added.ends_with("\r\n") {
+        return Err(format!("added fields do not end with CRLF:\n{added}"));
+    }
     let added = match added.strip_suffix("\r\n\r\n") {
         Some(fields) if begins_with_body(sent) => format!("{fields}\r\n"),
         _ => added,
@@ -145,9 +154,11 @@ pub fn added_fields(sent: &[u8], got: &[u8]) -> Vec<String> {
         }
         let name = line.split(':').next().unwrap_or_default();
         let is_field = line.contains(':') && !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
-        assert!(is_continuation || is_field, "not a header field: {line:?}");
+        if !is_continuation && !is_field {
+            return Err(format!("not a header field: {line:?}"));
+        }
     }
-    fields
+    Ok(fields)
 }
 
 /// Whether the first line is neither a header field nor the empty line.

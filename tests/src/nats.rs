@@ -1,19 +1,28 @@
 //! A `nats-server` with JetStream: its own store, and a port that the kernel picks.
 //!
 //! A restart keeps the store but not the port. Whoever must survive a restart connects through a
-//! [`crate::link::Link`], which keeps its address.
+//! [`crate::link::Link`], which keeps its address. The server is the first in PATH, so that a run can choose its version.
 
-use std::path::PathBuf;
+mod cluster;
+pub mod request;
+
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::process::{Process, tool};
+use crate::process::{Process, tool_in_path};
 use crate::wait::eventually;
+
+pub use cluster::{Cluster, NODES};
+pub use request::api;
 
 /// A running server.
 pub struct Nats {
     process: Process,
     address: String,
+    /// What is set in a file.
+    configuration: PathBuf,
+    store: PathBuf,
     directory: TempDir,
 }
 
@@ -21,8 +30,23 @@ impl Nats {
     /// Starts a server with an empty store.
     pub async fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("nats-").tempdir().expect("make directory");
-        let (process, address) = launch(&directory).await;
-        Self { process, address, directory }
+        let store = directory.path().join("store");
+        Self::start_in(directory, store, "jetstream {").await
+    }
+
+    /// Starts a server whose store is, or becomes, that directory, and holds that many bytes of messages at most. Without
+    /// such a bound a server takes what is free when it starts.
+    pub async fn start_with_store(store: &Path, bytes_max: u64) -> Self {
+        let directory = tempfile::Builder::new().prefix("nats-").tempdir().expect("make directory");
+        Self::start_in(directory, store.to_owned(), &format!("jetstream {{ max_file: {bytes_max}")).await
+    }
+
+    async fn start_in(directory: TempDir, store: PathBuf, jetstream: &str) -> Self {
+        let configuration = directory.path().join("nats-server.conf");
+        let text = format!("{jetstream}\n store_dir: \"{}\"\n}}\n", store.display());
+        std::fs::write(&configuration, text).expect("write configuration");
+        let (process, address) = launch(&configuration, &directory).await;
+        Self { process, address, configuration, store, directory }
     }
 
     /// `HOST:PORT`.
@@ -35,6 +59,11 @@ impl Nats {
         format!("nats://{}", self.address)
     }
 
+    /// Where its streams are.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -43,7 +72,7 @@ impl Nats {
     /// Starts again over the same store, on another port.
     pub async fn restart(&mut self) {
         self.kill();
-        (self.process, self.address) = launch(&self.directory).await;
+        (self.process, self.address) = launch(&self.configuration, &self.directory).await;
     }
 
     /// The server process, for signals.
@@ -52,22 +81,12 @@ impl Nats {
     }
 }
 
-async fn launch(directory: &TempDir) -> (Process, String) {
-    let server =
-        tool(&["/usr/sbin/nats-server", "/usr/local/bin/nats-server", "/usr/bin/nats-server"], "nats-server");
-    let path = |name: &str| directory.path().join(name).display().to_string();
-    let args = [
-        "--addr",
-        "127.0.0.1",
-        "--port",
-        "-1",
-        "--jetstream",
-        "--store_dir",
-        &path("store"),
-        "--ports_file_dir",
-        &path("."),
-    ];
-    let mut process = Process::start("nats-server", &server, &args, directory.path());
+async fn launch(configuration: &Path, directory: &TempDir) -> (Process, String) {
+    let configuration = configuration.display().to_string();
+    let ports = directory.path().display().to_string();
+    let args =
+        ["--addr", "127.0.0.1", "--port", "-1", "--config", &configuration, "--ports_file_dir", &ports];
+    let mut process = Process::start("nats-server", &server(), &args, directory.path());
     // setpriv replaces itself by the server, so the process id in the file's name is the child's.
     let ports = directory.path().join(format!("nats-server_{}.ports", process.id()));
     let address = eventually("nats-server tells its port", async || {
@@ -76,6 +95,10 @@ async fn launch(directory: &TempDir) -> (Process, String) {
     })
     .await;
     (process, address)
+}
+
+fn server() -> PathBuf {
+    tool_in_path("nats-server", "nats-server")
 }
 
 /// `None` as long as the file is not there or not whole.

@@ -22,6 +22,10 @@ pub use script::{Gate, Phase, Protocol, Reaction, Rule, Script};
 pub struct Received {
     /// Number of the connection, from 0.
     pub connection: usize,
+    /// Number of the mail, from 0, by the order of final dots.
+    pub number: usize,
+    /// Whether each recipient gets a reply of its own to the dot.
+    pub is_lmtp: bool,
     /// Whole MAIL line.
     pub mail: String,
     /// Whole RCPT lines that were accepted, in order.
@@ -30,8 +34,13 @@ pub struct Received {
     pub xforward: Vec<String>,
     /// Without dot-stuffing and end of data.
     pub content: Vec<u8>,
-    /// What was answered to the dot: one reply, or one for each recipient (LMTP); fewer when it was dropped.
+    /// What was decided at the dot: one reply, or one for each recipient (LMTP); fewer when it was dropped. Whether the
+    /// client has read them is another matter.
     pub replies: Vec<String>,
+    /// Whether a decision was not said, as the script wanted.
+    pub is_mute: bool,
+    /// Whether nothing more will be decided.
+    pub is_over: bool,
 }
 
 impl Received {
@@ -52,6 +61,15 @@ pub struct Seen {
     pub mails: Vec<Received>,
     /// Every byte that came, by connection.
     pub wire: Vec<Vec<u8>>,
+    /// Final dots so far.
+    dots: usize,
+}
+
+impl Seen {
+    /// One that was not taken out yet.
+    fn mail(&mut self, number: usize) -> &mut Received {
+        self.mails.iter_mut().rev().find(|mail| mail.number == number).expect("it is not over")
+    }
 }
 
 struct State {
@@ -178,6 +196,25 @@ impl NextHop {
         let mut mails = self.mails(1).await;
         assert_eq!(mails.len(), 1, "more than one mail: {mails:#?}");
         mails.remove(0)
+    }
+
+    /// Takes out what is over, so that long runs do not fill the memory: the mails of which nothing more will be decided, and how many
+    /// bare line ends came since the last time.
+    pub fn take(&self) -> (Vec<Received>, usize) {
+        let mut seen = self.state.seen.lock().expect("not poisoned");
+        seen.commands.clear();
+        let mut bare_line_ends = 0;
+        for wire in &mut seen.wire {
+            // A CR at the end may yet get its LF.
+            let half = wire.ends_with(b"\r");
+            let whole = wire.len() - usize::from(half);
+            bare_line_ends += usize::from(bare_line_end(&wire[..whole]).is_some());
+            *wire = if half { vec![b'\r'] } else { Vec::new() };
+        }
+        let mails = std::mem::take(&mut seen.mails);
+        let (over, open) = mails.into_iter().partition(|mail| mail.is_over);
+        seen.mails = open;
+        (over, bare_line_ends)
     }
 
     /// Fails when a CR or LF came that was not part of a CRLF.

@@ -23,29 +23,43 @@ pub struct Node {
     pub process: Process,
     /// What it wrote to its ports file.
     ports: Value,
+    args: Vec<String>,
+    directory: PathBuf,
 }
 
 impl Node {
     /// Starts `mailweir ARGS --ports-file …` and waits until it has written the endpoints that it listens on.
     pub async fn start(name: &str, args: &[String], directory: &Path) -> Self {
-        Self::start_with(name, &[], args, directory).await
+        Self::start_with(&[], name, args, directory).await
     }
 
-    /// The same with variables, written `NAME=VALUE`.
-    pub async fn start_with(name: &str, environment: &[String], args: &[String], directory: &Path) -> Self {
+    /// As [`Node::start`], with variables in its environment.
+    pub async fn start_with(
+        variables: &[(String, String)],
+        name: &str,
+        args: &[String],
+        directory: &Path,
+    ) -> Self {
         let file = directory.join(format!("{name}.ports.json"));
-        let mut line = environment.to_vec();
-        line.push(binary().display().to_string());
-        line.extend_from_slice(args);
-        line.extend(["--ports-file".to_owned(), file.display().to_string()]);
-        let mut process = Process::start(name, Path::new("/usr/bin/env"), &line, directory);
+        // One of an earlier process of that name; there is none for the first.
+        let _old = std::fs::remove_file(&file);
+        let mut all = args.to_vec();
+        all.extend(["--ports-file".to_owned(), file.display().to_string()]);
+        let mut process = Process::start_with(variables, name, &binary(), &all, directory);
         // The file is put in place whole once all listeners are bound.
         let ports = eventually("mailweir writes its ports file", async || {
             assert!(process.status().is_none(), "mailweir has ended\n{}", process.log_tail());
             serde_json::from_slice(&std::fs::read(&file).ok()?).ok()
         })
         .await;
-        Self { process, ports }
+        Self { process, ports, args: args.to_vec(), directory: directory.to_owned() }
+    }
+
+    /// Kills it, and starts it again as it was started, without the variables. Where a port was named it is the same.
+    pub async fn restart(&mut self) {
+        self.process.kill();
+        let name = self.process.name().to_owned();
+        *self = Self::start(&name, &self.args, &self.directory).await;
     }
 
     /// Waits until its admin port says that it is ready for mails.

@@ -57,6 +57,7 @@ virtual_gid_maps = static:65534
 /// Above the `master.cf` lines of a test.
 const MASTER: &str = "\
 {entry} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -145,8 +146,14 @@ impl Postfix {
         let daemons = daemons();
         let arguments =
             ["-c".to_owned(), directory.path().join("etc").display().to_string(), "-d".to_owned()];
-        let mut process =
-            Process::start_in(Group::Its, "postfix", &daemons.join("master"), &arguments, directory.path());
+        let mut process = Process::start_in(
+            Group::Its,
+            "postfix",
+            &daemons.join("master"),
+            &arguments,
+            &[],
+            directory.path(),
+        );
         let mut listeners = vec![ports.entry()];
         if master.contains(&format!(":{} inet ", ports.reinjection.number())) {
             listeners.push(ports.reinjection());
@@ -196,6 +203,15 @@ impl Postfix {
     pub fn queued(&self) -> usize {
         let queue = self.directory.path().join("queue");
         UNDER_WAY.iter().map(|name| files_below(&queue.join(name))).sum()
+    }
+
+    /// Tries everything in its queue now, deferred mails as well.
+    pub async fn flush(&self) {
+        let postqueue = tool(&["/usr/sbin/postqueue"], "postfix");
+        let etc = self.directory.path().join("etc").display().to_string();
+        let mut process = Process::start("postqueue", &postqueue, &["-c", &etc, "-f"], self.directory.path());
+        let status = process.ended().await;
+        assert!(status.success(), "{}", process.log_tail());
     }
 
     /// Waits until the queue is empty, or a mail was deferred, which ends the test.

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::wait::DEADLINE;
+use crate::wait::{DEADLINE, eventually};
 
 /// Lines of a log that are printed when the test fails.
 const LOG_TAIL_LINES: usize = 60;
@@ -38,15 +38,27 @@ pub struct Process {
 impl Process {
     /// Starts `program` with `args`; standard output and error go to `DIR/NAME.log`.
     pub fn start<S: AsRef<OsStr>>(name: &str, program: &Path, args: &[S], dir: &Path) -> Self {
-        Self::start_in(Group::Ours, name, program, args, dir)
+        Self::start_in(Group::Ours, name, program, args, &[], dir)
     }
 
-    /// As [`Process::start`], with a choice of process group.
+    /// As [`Process::start`], with more variables in its environment.
+    pub fn start_with<S: AsRef<OsStr>>(
+        variables: &[(String, String)],
+        name: &str,
+        program: &Path,
+        args: &[S],
+        dir: &Path,
+    ) -> Self {
+        Self::start_in(Group::Ours, name, program, args, variables, dir)
+    }
+
+    /// As [`Process::start_with`], with a choice of process group.
     pub fn start_in<S: AsRef<OsStr>>(
         group: Group,
         name: &str,
         program: &Path,
         args: &[S],
+        variables: &[(String, String)],
         dir: &Path,
     ) -> Self {
         let log = dir.join(format!("{name}.log"));
@@ -59,6 +71,7 @@ impl Process {
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("RUST_BACKTRACE", "1")
+            .envs(variables.iter().map(|(name, text)| (name, text)))
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("clone log file"))
@@ -132,6 +145,18 @@ impl Process {
         self.child.try_wait().expect("ask for child")
     }
 
+    /// Waits until it has stopped itself, or was stopped (SIGSTOP). The kernel tells that only to its debugger.
+    pub async fn stopped(&mut self) {
+        let stat = format!("/proc/{}/stat", self.id());
+        eventually("the process is stopped", async || {
+            assert!(self.status().is_none(), "{} has ended\n{}", self.name, self.log_tail());
+            // Behind the name in brackets, which may contain anything.
+            let stat = fs::read_to_string(&stat).ok()?;
+            stat.rsplit_once(')')?.1.trim_start().starts_with('T').then_some(())
+        })
+        .await;
+    }
+
     /// Everything that it has printed so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
@@ -168,4 +193,11 @@ impl Drop for Process {
 pub fn tool(candidates: &[&str], package: &str) -> PathBuf {
     let found = candidates.iter().map(PathBuf::from).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{} is missing: apt-get install {package}", candidates[0]))
+}
+
+/// The path of a tool of which the caller may choose the version: the first in PATH, else where Debian has it.
+pub fn tool_in_path(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|tool| tool.exists());
+    found.unwrap_or_else(|| tool(&[&format!("/usr/sbin/{name}")], package))
 }

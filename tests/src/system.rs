@@ -1,12 +1,19 @@
-//! Mailweir as a client sees it: one LMTP endpoint, be it one process or four.
+//! Mailweir as a client sees it: one LMTP endpoint or more, be it one process or many.
 //!
 //! The same builder makes both, so that a test of the contract cannot tell which it has.
+
+mod builder;
+
+use std::path::Path;
 
 use tempfile::TempDir;
 
 use crate::nats::Nats;
 use crate::node::Node;
+use crate::port::ReservedPort;
 use crate::process::Process;
+
+pub use builder::Builder;
 
 /// Which of the two implementations of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,99 +24,46 @@ pub enum Mode {
     Distributed,
 }
 
-/// What to start.
-pub struct Builder {
-    mode: Mode,
-    next_hop: String,
-    clamd: Option<String>,
-    configuration: String,
-    environment: Vec<String>,
-    workers: usize,
-    nats_url: Option<String>,
-    listen: String,
-    waits: bool,
+/// The variable that names failpoints; only debug builds know it.
+const FAILPOINT: &str = "MAILWEIR_FAILPOINT";
+
+/// Which process of a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes mails; the whole of standalone.
+    Ingress,
+    /// Scans.
+    Worker,
+    /// Gives mails to the next hop.
+    Egress,
 }
 
-impl Builder {
-    /// Does not wait until everything is ready: something that it needs is not there.
-    pub fn unready(mut self) -> Self {
-        self.waits = false;
-        self
-    }
-
-    /// Mails are taken there, instead of on a port that the kernel picks.
-    pub fn listen(mut self, endpoint: &str) -> Self {
-        self.listen = endpoint.to_owned();
-        self
-    }
-
-    /// Mails are scanned by the clamd there.
-    pub fn clamd(mut self, endpoint: &str) -> Self {
-        self.clamd = Some(endpoint.to_owned());
-        self
-    }
-
-    /// TOML, given to every process.
-    pub fn configuration(mut self, toml: &str) -> Self {
-        self.configuration.push_str(toml);
-        self
-    }
-
-    /// A variable, written `NAME=VALUE`, given to every process.
-    pub fn environment(mut self, variable: &str) -> Self {
-        self.environment.push(variable.to_owned());
-        self
-    }
-
-    /// Number of worker processes (distributed).
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = count;
-        self
-    }
-
-    /// A NATS server, or a link to one, of the test's own (distributed).
-    pub fn nats(mut self, url: &str) -> Self {
-        self.nats_url = Some(url.to_owned());
-        self
-    }
-
-    /// Starts everything and waits until it listens.
-    pub async fn start(self) -> System {
-        let directory = tempfile::Builder::new().prefix("mailweir-").tempdir().expect("make directory");
-        let config = directory.path().join("mailweir.toml");
-        std::fs::write(&config, &self.configuration).expect("write configuration");
-        let mut system = System {
-            lmtp: String::new(),
-            ingress: None,
-            workers: Vec::new(),
-            egress: None,
-            next_worker: 0,
-            nats: None,
-            nats_url: String::new(),
-            builder: self,
-            directory,
-        };
-        system.launch().await;
-        system
-    }
-
-    fn common(&self, directory: &TempDir) -> Vec<String> {
-        let config = directory.path().join("mailweir.toml").display().to_string();
-        vec!["--config".into(), config, "--admin".into(), "127.0.0.1:0".into()]
+impl Role {
+    /// The command that starts it.
+    fn command(self, mode: Mode) -> &'static str {
+        match (mode, self) {
+            (Mode::Standalone, _) => "standalone",
+            (Mode::Distributed, Self::Ingress) => "ingress",
+            (Mode::Distributed, Self::Worker) => "worker",
+            (Mode::Distributed, Self::Egress) => "egress",
+        }
     }
 }
 
 /// Everything that runs; killed when dropped.
 pub struct System {
-    /// Where clients connect.
+    /// Where clients connect: the first ingress.
     pub lmtp: String,
-    /// The process that takes mails: the ingress, or the whole of standalone.
-    ingress: Option<Node>,
+    /// The processes that take mails: ingresses, or the whole of standalone.
+    ingresses: Vec<Node>,
     workers: Vec<Node>,
-    egress: Option<Node>,
-    next_worker: usize,
+    egresses: Vec<Node>,
+    /// Processes started so far, for their names.
+    started: usize,
     nats: Option<Nats>,
     nats_url: String,
+    /// Of the ingresses.
+    ports: Vec<ReservedPort>,
     builder: Builder,
     directory: TempDir,
 }
@@ -117,22 +71,12 @@ pub struct System {
 impl System {
     /// A system in that mode that gives its mails to `next_hop`.
     pub fn build(mode: Mode, next_hop: &str) -> Builder {
-        Builder {
-            mode,
-            next_hop: next_hop.to_owned(),
-            clamd: None,
-            configuration: String::new(),
-            environment: Vec::new(),
-            workers: 1,
-            nats_url: None,
-            listen: "127.0.0.1:0".to_owned(),
-            waits: true,
-        }
+        Builder::new(mode, next_hop)
     }
 
     /// The process that takes mails.
     pub fn ingress(&mut self) -> &mut Node {
-        self.ingress.as_mut().expect("started")
+        &mut self.ingresses[0]
     }
 
     /// A worker process (distributed).
@@ -142,28 +86,27 @@ impl System {
 
     /// A process that scans mails.
     pub fn scanner(&mut self) -> &mut Node {
-        match self.builder.mode {
-            Mode::Standalone => self.ingress(),
-            Mode::Distributed => self.worker(0),
-        }
+        self.node(Role::Worker, 0)
     }
 
     /// The process that gives mails to the next hop.
     pub fn egress(&mut self) -> &mut Node {
-        match self.builder.mode {
-            Mode::Standalone => self.ingress(),
-            Mode::Distributed => self.egress.as_mut().expect("started"),
-        }
+        self.node(Role::Egress, 0)
+    }
+
+    /// A process of that role; all roles are one process in standalone.
+    pub fn node(&mut self, role: Role, index: usize) -> &mut Node {
+        &mut self.list(role)[index]
     }
 
     /// All nodes.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.ingress.iter().chain(&self.workers).chain(&self.egress)
+        self.ingresses.iter().chain(&self.workers).chain(&self.egresses)
     }
 
     /// All processes of ours.
     pub fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
-        let nodes = self.ingress.iter_mut().chain(&mut self.workers).chain(&mut self.egress);
+        let nodes = self.ingresses.iter_mut().chain(&mut self.workers).chain(&mut self.egresses);
         nodes.map(|node| &mut node.process)
     }
 
@@ -172,80 +115,128 @@ impl System {
         self.nats.as_mut().expect("a server of its own")
     }
 
+    /// Where clients connect, one for each ingress.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.ingresses.iter().map(|node| node.endpoint("lmtp")).collect()
+    }
+
+    /// Where the processes keep their files.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Starts one more process of that role, without failpoints (distributed). A new ingress is the last endpoint.
+    pub async fn add(&mut self, role: Role) {
+        let url = self.nats_url.clone();
+        self.spawn(role, &[], &url).await;
+    }
+
+    /// As [`System::add`], with `point=kill` or `point=stop`.
+    pub async fn add_with_failpoint(&mut self, role: Role, failpoint: &str) {
+        let url = self.nats_url.clone();
+        self.spawn(role, &[(FAILPOINT.to_owned(), failpoint.to_owned())], &url).await;
+    }
+
     /// Starts one more worker (distributed).
     pub async fn add_worker(&mut self) {
-        let args = self.arguments("worker", true, false);
-        let name = format!("worker-{}", self.next_worker);
-        self.next_worker += 1;
-        let node = Node::start_with(&name, &self.builder.environment, &args, self.directory.path()).await;
-        self.workers.push(node);
+        self.add(Role::Worker).await;
+    }
+
+    /// Takes a process out of our hands, to end it as the test wants.
+    pub fn take(&mut self, role: Role) -> Node {
+        self.list(role).remove(0)
     }
 
     /// Takes a worker out of our hands, to end it as the test wants (distributed).
     pub fn take_worker(&mut self) -> Node {
-        self.workers.remove(0)
+        self.take(Role::Worker)
     }
 
     /// Starts another egress and gives the one before, to end it as the test wants (distributed).
     pub async fn replace_egress(&mut self) -> Node {
-        let args = self.arguments("egress", false, true);
-        let other = self.node("egress-next", &args).await;
-        self.egress.replace(other).expect("started")
+        self.add(Role::Egress).await;
+        self.take(Role::Egress)
+    }
+
+    /// Starts an ingress that knows other servers than the rest, and is none of the endpoints (distributed).
+    pub async fn ingress_of(&mut self, nats: &str) -> Node {
+        let args = self.arguments(Role::Ingress, nats);
+        Node::start("ingress-alone", &args, self.directory.path()).await
+    }
+
+    fn list(&mut self, role: Role) -> &mut Vec<Node> {
+        match (self.builder.mode, role) {
+            (Mode::Standalone, _) | (Mode::Distributed, Role::Ingress) => &mut self.ingresses,
+            (Mode::Distributed, Role::Worker) => &mut self.workers,
+            (Mode::Distributed, Role::Egress) => &mut self.egresses,
+        }
     }
 
     async fn launch(&mut self) {
-        match self.builder.mode {
-            Mode::Standalone => {
-                let args = self.arguments("standalone", true, true);
-                self.ingress = Some(self.node("standalone", &args).await);
+        if self.builder.mode == Mode::Distributed {
+            if let Some(url) = &self.builder.nats_url {
+                self.nats_url = url.clone();
+            } else {
+                let nats = Nats::start().await;
+                self.nats_url = nats.url();
+                self.nats = Some(nats);
             }
-            Mode::Distributed => {
-                if let Some(url) = &self.builder.nats_url {
-                    self.nats_url = url.clone();
-                } else {
-                    let nats = Nats::start().await;
-                    self.nats_url = nats.url();
-                    self.nats = Some(nats);
-                }
-                let ingress = self.arguments("ingress", false, false);
-                let egress = self.arguments("egress", false, true);
-                self.ingress = Some(self.node("ingress", &ingress).await);
-                self.egress = Some(self.node("egress", &egress).await);
-                for _ in 0..self.builder.workers {
-                    self.add_worker().await;
-                }
+        }
+        for role in [Role::Ingress, Role::Egress, Role::Worker] {
+            for number in 0..self.builder.count(role) {
+                let of_first = |list: &[(Role, String)]| {
+                    let found = list.iter().find(|(of, _)| *of == role && number == 0);
+                    found.map(|(_, text)| text.clone())
+                };
+                let variables = of_first(&self.builder.failpoints).map(|point| (FAILPOINT.to_owned(), point));
+                let variables: Vec<_> = variables.into_iter().collect();
+                let url = of_first(&self.builder.nats_of_first).unwrap_or_else(|| self.nats_url.clone());
+                self.spawn(role, &variables, &url).await;
             }
         }
         self.lmtp = self.ingress().endpoint("lmtp");
     }
 
-    async fn node(&self, name: &str, args: &[String]) -> Node {
-        let environment = &self.builder.environment;
-        let mut node = Node::start_with(name, environment, args, self.directory.path()).await;
-        if self.builder.waits {
+    async fn spawn(&mut self, role: Role, variables: &[(String, String)], nats_url: &str) {
+        let args = self.arguments(role, nats_url);
+        let name = format!("{}-{}", role.command(self.builder.mode), self.started);
+        self.started += 1;
+        let variables = [variables, &self.builder.variables].concat();
+        let mut node = Node::start_with(&variables, &name, &args, self.directory.path()).await;
+        // A worker is waited for by the mails.
+        if self.builder.waits && role != Role::Worker {
             node.until_ready().await;
         }
-        node
+        self.list(role).push(node);
     }
 
-    fn arguments(&self, role: &str, scans: bool, relays: bool) -> Vec<String> {
-        let mut args = vec![role.to_owned()];
-        args.extend(self.builder.common(&self.directory));
+    fn arguments(&mut self, role: Role, nats_url: &str) -> Vec<String> {
+        let (mode, builder) = (self.builder.mode, &self.builder);
+        let mut args = vec![role.command(mode).to_owned()];
+        args.extend(builder.common(&self.directory));
         let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
-        if role == "standalone" {
+        if mode == Mode::Standalone {
             flag("--state-directory", &self.directory.path().display().to_string());
+        } else {
+            nats_url.split(',').for_each(|url| flag("--nats", url));
         }
-        if matches!(role, "standalone" | "ingress") {
-            flag("--listen", &self.builder.listen);
+        if role == Role::Ingress {
+            // A port of its own, so that it is the same after a restart.
+            let listen = builder.listen.clone().filter(|_| self.ingresses.is_empty());
+            let listen = listen.unwrap_or_else(|| {
+                let port = ReservedPort::new();
+                let endpoint = port.endpoint();
+                self.ports.push(port);
+                endpoint
+            });
+            flag("--listen", &listen);
         }
-        if self.builder.mode == Mode::Distributed {
-            flag("--nats", &self.nats_url);
-        }
-        if let Some(clamd) = self.builder.clamd.as_deref().filter(|_| scans) {
+        let all = mode == Mode::Standalone;
+        if let Some(clamd) = builder.clamd.as_deref().filter(|_| all || role == Role::Worker) {
             flag("--clamd", clamd);
         }
-        if relays {
-            flag("--next-hop", &self.builder.next_hop);
+        if all || role == Role::Egress {
+            flag("--next-hop", &builder.next_hop);
         }
         args
     }

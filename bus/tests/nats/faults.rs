@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use crate::server::{PATIENCE, Server};
 use crate::world::{
-    Process, after, ask, clean, clean_streams, codes, failed, holds, mail, relay_category, relay_ok,
-    scan_clean, settings, text,
+    Process, after, ask, clean, clean_streams, codes, failed, holds, jetstream, mail, relay_category,
+    relay_ok, scan_clean, settings, text,
 };
 
 #[tokio::test]
@@ -282,4 +282,28 @@ async fn what_nobody_removes_the_janitor_does() {
         }
     };
     timeout(PATIENCE, counted).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_janitor_leaves_the_workers_at_work() {
+    let server = Server::start().await;
+    let settings = Settings {
+        janitor_interval: Duration::from_millis(100),
+        janitor_age: Duration::from_millis(500),
+        ..settings(&server)
+    };
+    let process = Process::reachable(settings).await;
+    let client = Client::new(&process.bus);
+    let _worker = process.scan(scan_clean);
+    let _egress = process.relay(relay_ok);
+    let js = jetstream(&server).await;
+    for round in 1..=3 {
+        // None of ours: parked where it lies, with mails that come and go behind it.
+        js.publish("mail.job.s.alien", "garbage".into()).await.unwrap().await.unwrap();
+        while process.metric("mailweir_bus_janitor_removed_total") < f64::from(round) {
+            assert_eq!(codes(&ask(&client, mail()).await), [250]);
+        }
+        assert_eq!(codes(&ask(&client, mail()).await), [250]);
+    }
+    clean_streams(&server).await;
 }

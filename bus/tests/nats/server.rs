@@ -1,5 +1,6 @@
 //! A private `nats-server` child with JetStream.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn store(&self) -> &Path {
+        self.store.path()
     }
 
     pub(crate) async fn kill(&mut self) {

@@ -96,6 +96,28 @@ async fn deleted_streams_are_made_again_and_the_flow_goes_on() {
 }
 
 #[tokio::test]
+async fn a_consumer_ahead_of_a_stream_that_lost_its_count_is_made_anew() {
+    let mut server = Server::start().await;
+    let process = Process::reachable(settings(&server)).await;
+    let client = Client::new(&process.bus);
+    let _worker = process.scan(scan_clean);
+    let _egress = process.relay(relay_ok);
+    for _ in 0..5 {
+        assert_eq!(codes(&ask(&client, mail()).await), [250]);
+    }
+    clean_streams(&server).await;
+    server.kill().await;
+    for file in std::fs::read_dir(server.store().join("jetstream/$G/streams/VERDICT/msgs")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    server.run().await;
+    // Nothing else says so: the consumer would wait for its sixth message and the stream begin with a first.
+    for _ in 0..3 {
+        assert_eq!(codes(&ask(&client, mail()).await), [250]);
+    }
+}
+
+#[tokio::test]
 async fn two_prefixes_share_a_server() {
     let server = Server::start().await;
     let one = Process::reachable(settings(&server)).await;

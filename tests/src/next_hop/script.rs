@@ -42,6 +42,8 @@ pub enum Reaction {
     SayThenDrop(String),
     /// The connection is dropped without a word.
     Drop,
+    /// The usual is decided, and the connection is dropped before it is said: the mail is here, its sender cannot know.
+    TakeThenDrop,
     /// Nothing at all, for ever.
     Never,
     /// The usual, after that time.

@@ -15,6 +15,15 @@ enum Next {
     Ends,
 }
 
+/// What the script wants.
+struct Decided {
+    /// Empty for none.
+    reply: String,
+    next: Next,
+    /// It is decided, and not said.
+    is_mute: bool,
+}
+
 struct Session {
     io: BufReader<Box<dyn Io>>,
     state: Arc<State>,
@@ -103,29 +112,43 @@ impl Session {
         if !self.content().await? {
             return Ok(Next::Ends);
         }
-        let mail = self.mail.clone();
-        let mut index = 0;
+        let mut mail = self.mail.clone();
+        let (mut number, protocol) = (0, self.script().protocol);
         self.state.see(|seen| {
-            index = seen.mails.len();
+            number = seen.dots;
+            seen.dots += 1;
+            (mail.number, mail.is_lmtp) = (number, protocol == Protocol::Lmtp);
             seen.mails.push(mail);
         });
-        let queued = format!("250 2.0.0 Ok: queued as SINK{index}");
-        let turns = match self.script().protocol {
+        let next = self.dot(number, protocol).await;
+        self.state.see(|seen| seen.mail(number).is_over = true);
+        self.reset();
+        next
+    }
+
+    /// Answers the dot of that mail.
+    async fn dot(&mut self, number: usize, protocol: Protocol) -> io::Result<Next> {
+        let queued = format!("250 2.0.0 Ok: queued as SINK{number}");
+        let turns = match protocol {
             Protocol::Smtp => vec![self.mail.mail.clone()],
             Protocol::Lmtp => self.mail.rcpt.clone(),
         };
         for turn in turns {
-            let (reply, next) = self.decide(Phase::Dot, &turn, &queued).await;
-            if !reply.is_empty() {
+            let decided = self.decide(Phase::Dot, &turn, &queued).await;
+            if !decided.reply.is_empty() {
                 // Seen before it is said: who has read the reply may ask for it here.
-                self.state.see(|seen| seen.mails[index].replies.push(reply.clone()));
-                self.say(&reply).await?;
+                self.state.see(|seen| {
+                    seen.mail(number).replies.push(decided.reply.clone());
+                    seen.mail(number).is_mute |= decided.is_mute;
+                });
             }
-            if let Next::Ends = next {
+            if !decided.is_mute && !decided.reply.is_empty() {
+                self.say(&decided.reply).await?;
+            }
+            if let Next::Ends = decided.next {
                 return Ok(Next::Ends);
             }
         }
-        self.reset();
         Ok(Next::Goes)
     }
 
@@ -176,28 +199,30 @@ impl Session {
 
     /// Decides and says it; gives the reply (empty for none).
     async fn answer(&mut self, phase: Phase, line: &str, usual: &str) -> io::Result<(String, Next)> {
-        let (reply, next) = self.decide(phase, line, usual).await;
-        if !reply.is_empty() {
+        let Decided { reply, next, is_mute } = self.decide(phase, line, usual).await;
+        if !reply.is_empty() && !is_mute {
             self.say(&reply).await?;
         }
         Ok((reply, next))
     }
 
-    /// What the script wants said in this phase (empty for nothing), once it may be said.
-    async fn decide(&mut self, phase: Phase, line: &str, usual: &str) -> (String, Next) {
+    /// What the script wants said in this phase, once it may be said.
+    async fn decide(&mut self, phase: Phase, line: &str, usual: &str) -> Decided {
+        let usual = || Decided { reply: usual.to_owned(), next: Next::Goes, is_mute: false };
         match self.script().reaction(phase, line) {
-            None => (usual.to_owned(), Next::Goes),
-            Some(Reaction::Say(reply)) => (reply, Next::Goes),
-            Some(Reaction::SayThenDrop(reply)) => (reply, Next::Ends),
-            Some(Reaction::Drop) => (String::new(), Next::Ends),
+            None => usual(),
+            Some(Reaction::Say(reply)) => Decided { reply, ..usual() },
+            Some(Reaction::SayThenDrop(reply)) => Decided { reply, next: Next::Ends, is_mute: false },
+            Some(Reaction::Drop) => Decided { reply: String::new(), next: Next::Ends, is_mute: true },
+            Some(Reaction::TakeThenDrop) => Decided { next: Next::Ends, is_mute: true, ..usual() },
             Some(Reaction::Never) => std::future::pending().await,
             Some(Reaction::Later(delay)) => {
                 tokio::time::sleep(delay).await;
-                (usual.to_owned(), Next::Goes)
+                usual()
             }
             Some(Reaction::Behind(gate)) => {
                 gate.passed().await;
-                (usual.to_owned(), Next::Goes)
+                usual()
             }
         }
     }

@@ -33,10 +33,10 @@ const FAULTS: [(&str, &str); 6] = [
 const TIGHT: &str = "[inspect]\nprocesses = 3\ntimeout = \"60 s\"\ncpu_seconds_max = 1\nmemory_bytes_max = \"256 MiB\"\n\
     [attachments.limits]\ncontent_bytes_max = \"10 MiB\"\ndecoded_bytes_max = \"10 MiB\"\n";
 
-const WITH_FAULTS: &str = "MAILWEIR_INSPECT_FAULTS=1";
+const WITH_FAULTS: &str = "MAILWEIR_INSPECT_FAULTS";
 
 fn build(mode: Mode, hop: &NextHop) -> Builder {
-    System::build(mode, &hop.target()).configuration(TIGHT).environment(WITH_FAULTS)
+    System::build(mode, &hop.target()).configuration(TIGHT).variable(WITH_FAULTS, "1")
 }
 
 fn harmful(fault: &str) -> TestMail {
@@ -114,7 +114,7 @@ async fn a_mail_that_harms_its_parser_fails_alone(mode: Mode) {
 async fn a_mail_that_hangs_is_given_up(mode: Mode) {
     let hop = NextHop::smtp().await;
     let short = "[inspect]\nprocesses = 1\ntimeout = \"3 s\"\n";
-    let system = System::build(mode, &hop.target()).configuration(short).environment(WITH_FAULTS);
+    let system = System::build(mode, &hop.target()).configuration(short).variable(WITH_FAULTS, "1");
     let mut system = system.start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     client.submit_expecting(&harmful("hang"), "451 4.5.0 content inspection*").await;
@@ -136,7 +136,7 @@ async fn a_killed_process_costs_at_most_the_mail_that_it_had(mode: Mode) {
     let hop = NextHop::smtp().await;
     let long = "[inspect]\nprocesses = 2\ncpu_seconds_max = 100\ntimeout = \"100 s\"\n";
     let mut system =
-        System::build(mode, &hop.target()).configuration(long).environment(WITH_FAULTS).start().await;
+        System::build(mode, &hop.target()).configuration(long).variable(WITH_FAULTS, "1").start().await;
     until_started(system.scanner(), 2).await;
     // While idle: no mail notices.
     children(system.scanner()).into_iter().for_each(kill);

@@ -29,10 +29,12 @@ macro_rules! in_both_modes {
 mod clamd;
 mod contract;
 mod documents;
+mod faults_nats;
 mod fixtures;
 mod inspect;
 mod ledger;
 mod load;
+mod mutants;
 mod nats;
 mod overload;
 mod postfix;

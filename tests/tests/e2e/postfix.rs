@@ -1,5 +1,8 @@
 //! A real Postfix on both sides, configured as `deploy/postfix/` tells operators to.
 
+mod many_recipients;
+mod two_ingresses;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
