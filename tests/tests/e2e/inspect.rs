@@ -65,6 +65,10 @@ fn has_worked(pid: i32) -> bool {
     stat(pid).and_then(|stat| stat[11].parse::<u64>().ok()).is_some_and(|ticks| ticks > 20)
 }
 
+fn is_gone(pid: &i32) -> bool {
+    stat(*pid).is_none_or(|stat| stat[0] == "Z")
+}
+
 fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
@@ -139,7 +143,9 @@ async fn a_killed_process_costs_at_most_the_mail_that_it_had(mode: Mode) {
         System::build(mode, &hop.target()).configuration(long).variable(WITH_FAULTS, "1").start().await;
     until_started(system.scanner(), 2).await;
     // While idle: no mail notices.
-    children(system.scanner()).into_iter().for_each(kill);
+    let idle = children(system.scanner());
+    idle.iter().copied().for_each(kill);
+    eventually("they are dead", async || idle.iter().all(is_gone).then_some(())).await;
     let mut client = Client::lmtp(&system.lmtp).await;
     for _ in 0..4 {
         client.submit_expecting(&TestMail::new(), "250 *").await;
@@ -184,7 +190,6 @@ async fn no_process_outlives_its_worker(mode: Mode) {
         node.process.signal(signal);
         let status = node.process.ended().await;
         assert_eq!(status.success(), signal == Signal::TERM, "{status}");
-        let is_gone = |pid: &i32| stat(*pid).is_none_or(|stat| stat[0] == "Z");
         eventually("they are gone", async || children.iter().all(is_gone).then_some(())).await;
     }
 }
