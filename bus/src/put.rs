@@ -2,7 +2,7 @@
 //!
 //! The message id of a job is the mail itself ([`job_id`]), not the transaction: when the client tries again while
 //! the first try is still under way, the server says that it has this mail already. A mail without an IDENT has no
-//! such identity, and its id is the transaction's.
+//! such identity, and without a ledger nobody could be asked about it; then the id is the transaction's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -137,6 +137,15 @@ impl Put<'_> {
         }
     }
 
+    /// By which the server knows that it has this job. Without a ledger nobody could say what became of a job that was
+    /// there before, so that each transaction is a job of its own.
+    fn job_id(&self, attempt: u32) -> String {
+        match self.inner.settings.ledger {
+            Some(_) if !self.mail.key.is_of(self.mail.tx) => job_id(self.mail, attempt),
+            Some(_) | None => self.mail.tx.to_string(),
+        }
+    }
+
     async fn put_job(&self, mut job: Job, until: Instant) -> Result<Stored, NotPublished> {
         let (inner, mail) = (self.inner, self.mail);
         let deadline = self.job_deadline.reserve(inner.settings.notice_reserve);
@@ -144,7 +153,7 @@ impl Put<'_> {
             to: To::Mail,
             stream: &inner.names.mail,
             subject: inner.names.job(mail.class(), mail.tx),
-            id: Some(job_id(mail, job.attempt)),
+            id: Some(self.job_id(job.attempt)),
             expected: None,
             when_full: WhenFull::Refuse,
         };
@@ -162,12 +171,8 @@ impl Put<'_> {
     }
 }
 
-/// By which the server knows that it has this job: the mail, its recipients in any order, and how many tries of it
-/// came to an end that lets the client try again.
+/// The mail, its recipients in any order, and how many tries of it came to an end that lets the client try again.
 fn job_id(mail: &Mail, attempt: u32) -> String {
-    if mail.key.is_of(mail.tx) {
-        return mail.tx.to_string();
-    }
     let mut recipients: Vec<_> = Wanted::all(&mail.envelope).into_iter().map(|wanted| wanted.id).collect();
     recipients.sort_unstable();
     let mut hasher = blake3::Hasher::new_derive_key("mailweir 2026 job id");
@@ -221,29 +226,24 @@ mod tests {
 
     use super::*;
 
-    fn mail(tx: u8, ident: Option<&str>, names: &[&str]) -> Mail {
+    fn mail(tx: u8, ident: &str, names: &[&str]) -> Mail {
         let recipient = |name: &&str| {
             Recipient::new(ForwardPath::parse(&format!("<{name}@example.org>"), false).unwrap())
         };
         let recipients = names.iter().map(recipient).collect();
         let envelope = Envelope::new(ReversePath::Null, MailParams::default(), recipients).unwrap();
-        let origin = Origin { ident: ident.map(Into::into), ..Origin::default() };
+        let origin = Origin { ident: Some(ident.into()), ..Origin::default() };
         let tx = TxId::parse(&format!("{tx:032x}")).unwrap();
         Mail::new(tx, envelope.with_origin(origin), Bytes::from_static(b"x\r\n"))
     }
 
     #[test]
     fn a_job_is_known_by_mail_recipients_and_attempt() {
-        let first = job_id(&mail(1, Some("4F"), &["a", "b"]), 0);
-        assert_eq!(first, job_id(&mail(2, Some("4F"), &["b", "a"]), 0), "a retry, in another order");
-        assert_ne!(first, job_id(&mail(2, Some("4F"), &["a", "b"]), 1), "after an end that was not final");
-        assert_ne!(first, job_id(&mail(2, Some("4F"), &["a"]), 0), "fewer recipients");
-        assert_ne!(first, job_id(&mail(2, Some("4F"), &["a", "b", "b"]), 0), "one of them twice");
-        assert_ne!(first, job_id(&mail(2, Some("50"), &["a", "b"]), 0), "another queue file");
-    }
-
-    #[test]
-    fn without_an_ident_every_transaction_is_a_job_of_its_own() {
-        assert_ne!(job_id(&mail(1, None, &["a"]), 0), job_id(&mail(2, None, &["a"]), 0));
+        let first = job_id(&mail(1, "4F", &["a", "b"]), 0);
+        assert_eq!(first, job_id(&mail(2, "4F", &["b", "a"]), 0), "a retry, in another order");
+        assert_ne!(first, job_id(&mail(2, "4F", &["a", "b"]), 1), "after an end that was not final");
+        assert_ne!(first, job_id(&mail(2, "4F", &["a"]), 0), "fewer recipients");
+        assert_ne!(first, job_id(&mail(2, "4F", &["a", "b", "b"]), 0), "one of them twice");
+        assert_ne!(first, job_id(&mail(2, "50", &["a", "b"]), 0), "another queue file");
     }
 }
