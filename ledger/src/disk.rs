@@ -20,7 +20,7 @@ use crate::settings::Sync;
 /// Longest time that something written is not asked to be on the disk.
 const LAZY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The file of a ledger, and the thread that syncs it where it is lazy.
+/// One file of a ledger, and the thread that syncs it where it is lazy.
 #[derive(Debug)]
 pub(crate) struct Disk {
     shared: Arc<Shared>,
@@ -65,6 +65,27 @@ impl Disk {
     pub(crate) fn backend(&self) -> impl StorageBackend {
         Backend(self.shared.clone())
     }
+
+    /// All that is in the file.
+    pub(crate) fn read_all(&self) -> io::Result<Vec<u8>> {
+        let file = &self.shared.file;
+        let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.shared.file.write_all_at(data, offset)
+    }
+
+    pub(crate) fn set_len(&self, len: u64) -> io::Result<()> {
+        self.shared.file.set_len(len)
+    }
+
+    /// Has what was written on the disk, or soon, as the settings say.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.shared.sync()
+    }
 }
 
 impl Drop for Disk {
@@ -91,6 +112,16 @@ impl Shared {
         if let Err(error) = self.file.sync_data() {
             tracing::error!(%error, "the disk did not keep the ledger");
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match self.sync {
+            Sync::Always => self.file.sync_data(),
+            Sync::Lazy => {
+                self.is_dirty.store(true, Ordering::Release);
+                self.check()
+            }
         }
     }
 
@@ -121,13 +152,7 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        match self.0.sync {
-            Sync::Always => self.0.file.sync_data(),
-            Sync::Lazy => {
-                self.0.is_dirty.store(true, Ordering::Release);
-                self.0.check()
-            }
-        }
+        self.0.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

@@ -1,9 +1,8 @@
 //! The ledger of one machine: what became of each mail, in a file that survives kill -9.
 //!
 //! A mail is claimed before the next hop's final dot and its outcome recorded behind it; a retry finds the record, or
-//! joins the work that is under way. The protocol is [`proto::ledger::Walk`], the same as over the queue; here it is
-//! carried out in write transactions of an embedded database, by one thread that commits everything that waits at
-//! once.
+//! joins the work that is under way. The protocol is [`proto::ledger::Walk`], the same as over the queue; here one at a
+//! time carries it out, over an embedded database and a journal of what the database does not have yet.
 //!
 //! Deliberately absent: mails without an IDENT, whose retries nobody can know and for which nothing is ever written;
 //! scanning and delivery, which the caller brings along; and beats of claims, since the file's lock proves that every
@@ -14,6 +13,8 @@
 mod claims;
 mod disk;
 mod flights;
+mod journal;
+mod keys;
 mod living;
 mod metrics;
 mod place;
@@ -21,6 +22,7 @@ mod queue;
 mod settings;
 mod store;
 mod submit;
+mod tables;
 mod writer;
 
 pub use claims::{Claimed, Claims};
@@ -31,11 +33,11 @@ pub use submit::Work;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::failpoint::Failpoints;
-use redb::Database;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,24 +46,26 @@ use flights::Flights;
 use living::Living;
 use place::Place;
 use queue::Queue;
-use store::Limits;
+use store::Store;
+use tables::Limits;
 use writer::Writer;
 
 /// An open ledger. Close it with [`Ledger::close`], or the next start may have to check the whole file.
 pub struct Ledger {
     shared: Arc<Shared>,
     run_on: Duration,
+    /// The work whose client does not wait for it any more.
     tasks: TaskTracker,
+    runtime: Handle,
     closed: oneshot::Receiver<()>,
 }
 
 /// What the parts of one ledger have in common.
 struct Shared {
-    /// `None` while it cannot be used. Read by whoever looks or writes, written to open and close.
-    database: RwLock<Option<Database>>,
+    store: Store,
     queue: Queue,
-    /// Whoever holds it writes.
-    writer: Mutex<Writer>,
+    /// Whoever holds it writes. `None` once it is closed.
+    writer: Mutex<Option<Writer>>,
     sync: Sync,
     living: Living,
     flights: Flights,
@@ -75,18 +79,18 @@ struct Shared {
 }
 
 impl Ledger {
-    /// Opens the ledger of a directory, or begins one. Blocks; after a kill it checks the whole file first.
+    /// Opens the ledger of a directory, or begins one. Blocks; after a kill it checks the whole file first. Needs a
+    /// runtime.
     ///
     /// # Errors
     /// When the directory or the file cannot be used.
     pub fn open(settings: Settings, metrics: Metrics) -> Result<Self, OpenError> {
-        let mut place = Place::take(&settings.directory, settings.sync)?;
-        let database = place.database()?;
+        let place = Place::take(&settings.directory, settings.sync)?;
         let limits = Limits { max_age: settings.max_age, records_max: settings.records_max };
         let shared = Arc::new(Shared {
-            database: RwLock::new(Some(database)),
+            store: Store::default(),
             queue: Queue::default(),
-            writer: Mutex::new(Writer::new(place, limits)),
+            writer: Mutex::default(),
             sync: settings.sync,
             living: Living::default(),
             flights: Flights::default(),
@@ -97,6 +101,8 @@ impl Ledger {
             is_writable: watch::Sender::new(true),
             stop: CancellationToken::new(),
         });
+        let writer = Writer::begin(&shared, place, limits)?;
+        *shared.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
         shared.set_writable(true);
         let (closing, closed) = oneshot::channel();
         let writing = shared.clone();
@@ -106,7 +112,13 @@ impl Ledger {
             drop((writing, closing));
         });
         spawned.map_err(|error: io::Error| OpenError::File(settings.directory, error))?;
-        Ok(Self { shared, run_on: settings.run_on, tasks: TaskTracker::new(), closed })
+        Ok(Self {
+            shared,
+            run_on: settings.run_on,
+            tasks: TaskTracker::new(),
+            runtime: Handle::current(),
+            closed,
+        })
     }
 
     /// Whether claims can be granted now, and each change of that.
@@ -147,16 +159,8 @@ impl fmt::Debug for Ledger {
 }
 
 impl Shared {
-    fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_database(&self, database: Option<Database>) {
-        *self.database.write().unwrap_or_else(PoisonError::into_inner) = database;
-    }
-
     fn is_broken(&self) -> bool {
-        self.database().is_none()
+        !*self.is_writable.borrow()
     }
 
     fn set_writable(&self, is_writable: bool) {

@@ -34,7 +34,8 @@ pub struct Metrics {
     pub(crate) records: Gauge,
     pub(crate) in_work: Gauge,
     pub(crate) writable: Gauge,
-    commit: Histogram,
+    write: Histogram,
+    update: Histogram,
 }
 
 impl Metrics {
@@ -57,7 +58,8 @@ impl Metrics {
             records: Gauge::default(),
             in_work: Gauge::default(),
             writable: Gauge::default(),
-            commit: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
+            write: Histogram::new(exponential_buckets(0.000_01, 2.0, 20)),
+            update: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
         };
         let counters = [
             (
@@ -83,7 +85,12 @@ impl Metrics {
         registry.register("records", "Records in the file", metrics.records.clone());
         registry.register("in_work", "Mails with an IDENT in work", metrics.in_work.clone());
         registry.register("writable", "1 while the ledger can be written", metrics.writable.clone());
-        registry.register("commit_seconds", "Time of one commit", metrics.commit.clone());
+        registry.register("write_seconds", "Time of one write, of all that waited", metrics.write.clone());
+        registry.register(
+            "update_seconds",
+            "Time of bringing the database up to date",
+            metrics.update.clone(),
+        );
         metrics
     }
 
@@ -96,7 +103,11 @@ impl Metrics {
         };
     }
 
-    pub(crate) fn committed(&self, took: Duration) {
-        self.commit.observe(took.as_secs_f64());
+    pub(crate) fn written(&self, took: Duration) {
+        self.write.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn updated(&self, took: Duration) {
+        self.update.observe(took.as_secs_f64());
     }
 }

@@ -1,4 +1,4 @@
-//! The place of the ledger: a directory, one file in it, and the lock that makes it this process's.
+//! The place of the ledger: a directory, the database and the journal in it, and the lock that makes it this process's.
 //!
 //! The lock is what proves after a start that the owners of all claims in the file are dead. It is held for as long as
 //! the process lives, also while the database is closed and opened again after a failure. A file that is no ledger
@@ -14,8 +14,9 @@ use redb::{Database, DatabaseError, StorageError};
 use thiserror::Error;
 
 use crate::disk::Disk;
+use crate::journal::{Entry, Journal};
 use crate::settings::Sync;
-use crate::store::{StoreError, create_tables};
+use crate::tables::begin;
 use crate::unix_seconds;
 
 /// The ledger's name in its directory.
@@ -44,6 +45,9 @@ pub enum OpenError {
     /// The database does not work, and not for a fault of the file.
     #[error("opening the ledger {0}")]
     Database(PathBuf, #[source] Box<redb::Error>),
+    /// What was written last cannot be taken into it.
+    #[error("bringing the ledger up to date: {0}")]
+    Update(String),
 }
 
 /// A locked file.
@@ -82,6 +86,20 @@ impl Place {
         })
     }
 
+    /// The journal beside it, and what it held.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn journal(&self) -> Result<(Journal, Vec<Entry>), OpenError> {
+        let path = self.path.with_extension("journal");
+        let opened = open_file(&path).and_then(|file| {
+            // Both names are on the disk, or after a power cut there would be files that nobody finds.
+            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            Journal::open(Disk::new(file, self.sync)?)
+        });
+        opened.map_err(|error| OpenError::File(path, error))
+    }
+
     /// Whether the disk has room for more.
     ///
     /// # Errors
@@ -98,7 +116,7 @@ impl Place {
         builder.set_cache_size(CACHE_BYTES);
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = builder.create_with_backend(self.disk.backend())?;
-            create_tables(&database).map_err(Fault::from)?;
+            begin(&database).map_err(of_tables)?;
             Ok(database)
         }));
         opened.unwrap_or_else(|_| Err(Fault::Damage("the database gave up on it".into())))
@@ -147,18 +165,13 @@ impl From<DatabaseError> for Fault {
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unreadable(why) => Self::Damage(why),
-            StoreError::Database(error) => match *error {
-                redb::Error::Corrupted(why) => Self::Damage(why),
-                error @ (redb::Error::TableTypeMismatch { .. }
-                | redb::Error::TableIsMultimap(_)
-                | redb::Error::TypeDefinitionChanged { .. }) => Self::Damage(error.to_string()),
-                error => Self::Other(error),
-            },
-        }
+fn of_tables(error: redb::Error) -> Fault {
+    match error {
+        redb::Error::Corrupted(why) => Fault::Damage(why),
+        error @ (redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. }) => Fault::Damage(error.to_string()),
+        error => Fault::Other(error),
     }
 }
 
@@ -178,9 +191,7 @@ fn of_storage(error: StorageError) -> Fault {
 fn locked(path: &Path, sync: Sync) -> Result<Disk, OpenError> {
     let failed = |error| OpenError::File(path.to_owned(), error);
     for _ in 0..LOCK_TRIES {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(path).map_err(failed)?;
+        let file = open_file(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
@@ -191,6 +202,11 @@ fn locked(path: &Path, sync: Sync) -> Result<Disk, OpenError> {
         }
     }
     Err(OpenError::InUse(path.to_owned()))
+}
+
+/// For nobody else to read: addresses of the next hop's replies are in there.
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// Whether the file that was locked still has its name.

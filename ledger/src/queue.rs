@@ -43,7 +43,7 @@ pub(crate) enum Request {
 /// Why a wait for something to write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// Something waits.
+    /// Somebody called.
     Work,
     /// Nothing came for a while.
     Idle,
@@ -60,6 +60,7 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Request>,
+    is_called: bool,
     is_closed: bool,
 }
 
@@ -73,8 +74,9 @@ impl Queue {
         }
     }
 
-    /// Wakes the thread that waits.
+    /// Wakes the thread that waits, or lets its next wait end at once.
     pub(crate) fn wake(&self) {
+        self.lock().is_called = true;
         self.arrived.notify_one();
     }
 
@@ -86,10 +88,10 @@ impl Queue {
 
     /// Waits for something to write, at most for `patience`.
     pub(crate) fn wait(&self, patience: Duration) -> Waited {
-        let is_quiet = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
+        let is_quiet = |state: &mut State| !state.is_called && !state.is_closed;
         let waited = self.arrived.wait_timeout_while(self.lock(), patience, is_quiet);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if !state.waiting.is_empty() {
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut state.is_called) && !state.is_closed {
             Waited::Work
         } else if state.is_closed {
             Waited::Closed

@@ -1,28 +1,21 @@
-//! Two tables: the records by mail and generation, and the same keys by age, so that the oldest are found at once.
+//! The records: those of the database, and above them those that are only in the journal yet.
 //!
-//! A walk is carried out inside one write transaction, so that nobody comes between its steps. There is nobody to wait
-//! for in there: a claim of a living owner ends it, and whoever asks comes again.
+//! A walk is carried out by whoever has the right to write, so that nobody comes between its steps; to look needs no
+//! right. There is nobody to wait for in a walk: a claim of a living owner ends it, and whoever asks comes again.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use proto::MessageKey;
 use proto::ledger::{End, Freshness, Owner, Record, Seen, State, Step, Walk};
 use proto::wire::{decode, encode};
-use redb::{
-    Database, ReadableDatabase as _, ReadableTable, ReadableTableMetadata as _, Table, TableDefinition,
-    WriteTransaction,
-};
+use redb::Database;
 use thiserror::Error;
 
-/// Key and generation.
-type RecordKey = [u8; 20];
-/// Milliseconds since 1970, then the record's key.
-type AgeKey = [u8; 28];
-
-const RECORDS: TableDefinition<'_, &RecordKey, &[u8]> = TableDefinition::new("records");
-const AGES: TableDefinition<'_, &AgeKey, ()> = TableDefinition::new("ages");
+use crate::journal::Entry;
+use crate::keys::{RecordKey, record_key};
+use crate::tables::{Limits, Tables, has_excess, read};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -30,6 +23,9 @@ pub(crate) enum StoreError {
     /// The database failed, and with it the transaction.
     #[error("the ledger's database")]
     Database(#[source] Box<redb::Error>),
+    /// It is closed since it failed.
+    #[error("the ledger is closed")]
+    Closed,
     /// A record stands there that this release cannot read: nobody can say what it decides.
     #[error("a record of the ledger cannot be read: {0}")]
     Unreadable(String),
@@ -50,154 +46,178 @@ pub(crate) struct Walked {
     pub(crate) ambiguous: u32,
 }
 
-/// How much is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) max_age: Duration,
-    pub(crate) records_max: u64,
+/// What bringing the database up to date came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Updated {
+    /// Records there are.
+    pub(crate) count: u64,
+    /// Records removed.
+    pub(crate) pruned: usize,
 }
 
-/// Writes once, so that what cannot be written or is not ours is known at the start.
-pub(crate) fn create_tables(database: &Database) -> Result<(), StoreError> {
-    let transaction = database.begin_write()?;
-    drop(Tables::open(&transaction)?);
-    transaction.commit()?;
-    Ok(())
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    /// `None` while it cannot be used. Read by whoever looks or writes, written to open and close.
+    database: RwLock<Option<Database>>,
+    /// What the database does not have yet. Changed by who may write.
+    fresh: Mutex<HashMap<RecordKey, Entry>>,
 }
 
-/// What is committed says of a mail; creates nothing.
-pub(crate) fn look(
-    database: &Database,
-    key: MessageKey,
-    mut walk: Walk,
-    living: &HashSet<Owner>,
-) -> Result<Walked, StoreError> {
-    let transaction = database.begin_read()?;
-    let records = transaction.open_table(RECORDS)?;
-    let end = loop {
-        match walk.step() {
-            Step::End(end) => break Some(end.clone()),
-            Step::Read(generation) => see(&records, key, *generation, living, &mut walk)?,
-            Step::Create(_) | Step::Watch(_) => break None,
-        }
-    };
-    Ok(Walked { end, ambiguous: walk.ambiguous() })
-}
-
-/// Both tables in one write transaction.
-pub(crate) struct Tables<'t> {
-    records: Table<'t, &'static RecordKey, &'static [u8]>,
-    ages: Table<'t, &'static AgeKey, ()>,
-}
-
-impl<'t> Tables<'t> {
-    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
-        Ok(Self { records: transaction.open_table(RECORDS)?, ages: transaction.open_table(AGES)? })
+impl Store {
+    pub(crate) fn set_database(&self, database: Option<Database>) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = database;
     }
 
-    /// Carries out a walk to its end. `draft` is what it creates.
-    pub(crate) fn walk(
-        &mut self,
+    /// How many records the database does not have yet.
+    pub(crate) fn fresh_count(&self) -> usize {
+        self.fresh().len()
+    }
+
+    /// Takes what the journal held at the start. An outcome that the database has stays: a journal that the disk
+    /// brought back from before must not make a claim of it again.
+    pub(crate) fn restore(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        for entry in entries {
+            let is_claim = matches!(parse(&entry.value)?.state, State::Claim { .. });
+            if !is_claim || self.value(&entry.key)?.is_none() {
+                self.fresh().insert(entry.key, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known; creates nothing.
+    pub(crate) fn look(
+        &self,
         key: MessageKey,
         mut walk: Walk,
-        draft: &Record,
         living: &HashSet<Owner>,
-        now_ms: u64,
     ) -> Result<Walked, StoreError> {
         let end = loop {
             match *walk.step() {
                 Step::End(ref end) => break Some(end.clone()),
-                Step::Watch(_) => break None,
-                Step::Read(generation) => see(&self.records, key, generation, living, &mut walk)?,
-                Step::Create(generation) => {
-                    let is_there = self.records.get(&record_key(key, generation))?.is_some();
-                    if !is_there {
-                        self.write(key, generation, draft, now_ms)?;
-                    }
-                    walk.saw(if is_there { Seen::Exists } else { Seen::Created });
-                }
+                Step::Read(generation) => self.see(key, generation, living, &mut walk)?,
+                Step::Create(_) | Step::Watch(_) => break None,
             }
         };
         Ok(Walked { end, ambiguous: walk.ambiguous() })
     }
 
-    /// Writes a record, over the one that stands there. Its age counts from the first time.
-    pub(crate) fn write(
-        &mut self,
+    /// Carries out a walk to its end. `draft` is what it creates; that is given back, for the journal.
+    pub(crate) fn claim(
+        &self,
+        key: MessageKey,
+        mut walk: Walk,
+        draft: &Record,
+        living: &HashSet<Owner>,
+        now_ms: u64,
+    ) -> Result<(Walked, Option<Entry>), StoreError> {
+        let mut created = None;
+        let end = loop {
+            match *walk.step() {
+                Step::End(ref end) => break Some(end.clone()),
+                Step::Watch(_) => break None,
+                Step::Read(generation) => self.see(key, generation, living, &mut walk)?,
+                Step::Create(generation) => {
+                    if self.value(&record_key(key, generation))?.is_some() {
+                        walk.saw(Seen::Exists);
+                    } else {
+                        created = Some(self.put(key, generation, draft, now_ms)?);
+                        walk.saw(Seen::Created);
+                    }
+                }
+            }
+        };
+        Ok((Walked { end, ambiguous: walk.ambiguous() }, created))
+    }
+
+    /// Puts a record in the place of the one that stands there, if any.
+    pub(crate) fn put(
+        &self,
         key: MessageKey,
         generation: u32,
         record: &Record,
         now_ms: u64,
-    ) -> Result<(), StoreError> {
-        let record_key = record_key(key, generation);
+    ) -> Result<Entry, StoreError> {
+        let key = record_key(key, generation);
         let value = encode(record, b"").map_err(|error| StoreError::Unreadable(error.to_string()))?;
-        let is_new = self.records.insert(&record_key, &*value)?.is_none();
-        if is_new {
-            self.ages.insert(&age_key(now_ms, &record_key), ())?;
+        let mut fresh = self.fresh();
+        let ms = fresh.get(&key).map_or(now_ms, |before| before.ms);
+        let entry = Entry { key, ms, value };
+        fresh.insert(key, entry.clone());
+        Ok(entry)
+    }
+
+    /// Takes back what was created and not written.
+    pub(crate) fn take_back(&self, created: &[RecordKey]) {
+        let mut fresh = self.fresh();
+        for key in created {
+            fresh.remove(key);
+        }
+    }
+
+    /// Brings the database up to date, and removes at most `steps` records that are too old or too many.
+    pub(crate) fn update(&self, limits: Limits, now_ms: u64, steps: usize) -> Result<Updated, StoreError> {
+        let entries: Vec<Entry> = self.fresh().values().cloned().collect();
+        let updated = {
+            let database = self.database();
+            let transaction = database.as_ref().ok_or(StoreError::Closed)?.begin_write()?;
+            let mut tables = Tables::open(&transaction)?;
+            for entry in &entries {
+                tables.write(entry)?;
+            }
+            let pruned = tables.prune(limits, now_ms, steps)?;
+            let count = tables.count()?;
+            drop(tables);
+            transaction.commit()?;
+            Updated { count, pruned }
+        };
+        // Only now: whoever does not find a record here must find it in the database.
+        self.fresh().clear();
+        Ok(updated)
+    }
+
+    /// Whether something is too old or too many. What cannot be read shows when it is written.
+    pub(crate) fn has_excess(&self, limits: Limits, now_ms: u64) -> bool {
+        self.database().as_ref().is_some_and(|database| has_excess(database, limits, now_ms).unwrap_or(false))
+    }
+
+    /// Reads one generation and tells the walk.
+    fn see(
+        &self,
+        key: MessageKey,
+        generation: u32,
+        living: &HashSet<Owner>,
+        walk: &mut Walk,
+    ) -> Result<(), StoreError> {
+        match self.value(&record_key(key, generation))? {
+            Some(value) => {
+                let record = parse(&value)?;
+                walk.saw(Seen::Record(&record, freshness(&record, living)));
+            }
+            None => walk.saw(Seen::Missing),
         }
         Ok(())
     }
 
-    /// Removes what is too old or too many, at most `steps` records; how many it were.
-    pub(crate) fn prune(&mut self, limits: Limits, now_ms: u64, steps: usize) -> Result<usize, StoreError> {
-        for removed in 0..steps {
-            if !is_excess(&self.ages, limits, now_ms)? {
-                return Ok(removed);
-            }
-            let Some((oldest, ())) = self.ages.pop_first()?.map(|(key, _)| (*key.value(), ())) else {
-                return Ok(removed);
-            };
-            if let Some(record_key) = oldest.last_chunk::<20>() {
-                self.records.remove(record_key)?;
-            }
+    fn value(&self, key: &RecordKey) -> Result<Option<Bytes>, StoreError> {
+        // In this order: what leaves the one is in the other by then.
+        if let Some(entry) = self.fresh().get(key) {
+            return Ok(Some(entry.value.clone()));
         }
-        Ok(steps)
+        Ok(read(self.database().as_ref().ok_or(StoreError::Closed)?, key)?)
     }
 
-    /// How many records there are.
-    pub(crate) fn count(&self) -> Result<u64, StoreError> {
-        Ok(self.records.len()?)
+    fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, HashMap<RecordKey, Entry>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether something is too old or too many.
-pub(crate) fn has_excess(database: &Database, limits: Limits, now_ms: u64) -> Result<bool, StoreError> {
-    let transaction = database.begin_read()?;
-    is_excess(&transaction.open_table(AGES)?, limits, now_ms)
-}
-
-fn is_excess(
-    ages: &impl ReadableTable<&'static AgeKey, ()>,
-    limits: Limits,
-    now_ms: u64,
-) -> Result<bool, StoreError> {
-    if ages.len()? > limits.records_max {
-        return Ok(true);
-    }
-    let Some((oldest, _)) = ages.first()? else {
-        return Ok(false);
-    };
-    let since = oldest.value().first_chunk::<8>().map_or(0, |since| u64::from_be_bytes(*since));
-    Ok(u128::from(now_ms.saturating_sub(since)) > limits.max_age.as_millis())
-}
-
-/// Reads one generation and tells the walk.
-fn see(
-    records: &impl ReadableTable<&'static RecordKey, &'static [u8]>,
-    key: MessageKey,
-    generation: u32,
-    living: &HashSet<Owner>,
-    walk: &mut Walk,
-) -> Result<(), StoreError> {
-    let Some(value) = records.get(&record_key(key, generation))? else {
-        walk.saw(Seen::Missing);
-        return Ok(());
-    };
-    let value = Bytes::copy_from_slice(value.value());
-    let unreadable = |error| StoreError::Unreadable(format!("{key} {generation}: {error}"));
-    let (record, _) = decode::<Record>(&value).map_err(unreadable)?;
-    walk.saw(Seen::Record(&record, freshness(&record, living)));
-    Ok(())
+fn parse(value: &Bytes) -> Result<Record, StoreError> {
+    decode(value).map(|(record, _)| record).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
 /// The file is this process's alone, so whoever of the owners is not alive here is dead.
@@ -206,23 +226,6 @@ fn freshness(record: &Record, living: &HashSet<Owner>) -> Freshness {
         State::Claim { .. } if !living.contains(&record.owner) => Freshness::Stale,
         State::Claim { .. } | State::Abort | State::Done(_) => Freshness::Fresh,
     }
-}
-
-/// Generations of a mail stand side by side, in order.
-fn record_key(key: MessageKey, generation: u32) -> RecordKey {
-    joined(key.as_bytes(), &generation.to_be_bytes())
-}
-
-fn age_key(now_ms: u64, record_key: &RecordKey) -> AgeKey {
-    joined(&now_ms.to_be_bytes(), record_key)
-}
-
-fn joined<const N: usize>(front: &[u8], back: &[u8]) -> [u8; N] {
-    let mut key = [0; N];
-    for (slot, byte) in key.iter_mut().zip(front.iter().chain(back)) {
-        *slot = *byte;
-    }
-    key
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! A mail with its ledger: answered from the record, joined to itself where it is under way, or worked on.
 //!
-//! The work is a task of its own, which outlives the client that brought the mail and its deadline: the retry then
-//! joins it or finds the outcome. Only mails that can be known again come here; for others nobody could ever ask.
+//! The work outlives the client that brought the mail, and its deadline: the retry then joins it or finds the outcome.
+//! As long as the client waits it is done in the client's own task, which saves waking another one for every reply;
+//! then it goes on in one of its own. Only mails that can be known again come here; for others nobody could ever ask.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use proto::failpoint::Point;
 use proto::ledger::{End, Walk, Wanted};
 use proto::{Deadline, Early, Mail, Outcomes, Position, Reply};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::TaskTracker;
 
 use crate::claims::{Claims, unreadable, unusable};
 use crate::flights::{Entered, Flight, Seat};
-use crate::store::{StoreError, look};
+use crate::store::{StoreError, Walked};
 use crate::{Ledger, Shared};
 
 /// A mail to be worked on.
@@ -65,8 +69,9 @@ impl Ledger {
                 Entered::Lead(seat) => {
                     if let Some(seat) = visit.recall(&self.shared, seat) {
                         let flight = seat.flight();
-                        self.begin(&visit, deadline, seat, work);
-                        visit.attend(&self.shared, &flight).await;
+                        if let Some(running) = self.begin(&visit, deadline, seat, work) {
+                            visit.attend(&self.shared, &flight, running).await;
+                        }
                     }
                     break;
                 }
@@ -76,15 +81,13 @@ impl Ledger {
         visit.outcomes
     }
 
-    /// Starts the work.
-    fn begin<W, F>(&self, visit: &Visit, deadline: Deadline, seat: Seat, work: W)
+    /// The work, to be waited for.
+    fn begin<W, F>(&self, visit: &Visit, deadline: Deadline, seat: Seat, work: W) -> Option<Running>
     where
         W: FnOnce(Work) -> F,
         F: Future<Output = Outcomes> + Send + 'static,
     {
-        let Some(mail) = visit.narrowed() else {
-            return;
-        };
+        let mail = visit.narrowed()?;
         let shared = self.shared.clone();
         let flight = seat.flight();
         let bytes = mail.content.len();
@@ -95,7 +98,7 @@ impl Ledger {
             mail,
         });
         let client_waits_until = visit.deadline;
-        self.tasks.spawn(async move {
+        let work = async move {
             let _counted = Counted::new(&shared);
             tokio::select! {
                 biased;
@@ -105,7 +108,36 @@ impl Ledger {
                 }
                 () = outstay(&shared, &flight, client_waits_until, bytes) => {}
             }
-        });
+        };
+        Some(Running { work: Some(Box::pin(work)), tasks: self.tasks.clone(), runtime: self.runtime.clone() })
+    }
+}
+
+/// Work that goes on in a task of its own when this is dropped.
+struct Running {
+    /// Until it is done.
+    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Running {
+    /// Works until it is done, and never returns a second time.
+    async fn done(&mut self) {
+        match &mut self.work {
+            Some(work) => work.await,
+            None => std::future::pending().await,
+        }
+        self.work = None;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // What has panicked cannot go on.
+        if let Some(work) = self.work.take().filter(|_| !std::thread::panicking()) {
+            self.tasks.spawn_on(work, &self.runtime);
+        }
     }
 }
 
@@ -157,28 +189,26 @@ impl Visit {
         let wanted = Wanted::of(&self.mail.envelope, &self.open);
         let walk = Walk::look(self.mail.tx, wanted);
         // Pages that the kernel holds, so that this does not wait.
-        let looked = match &*shared.database() {
-            Some(database) => look(database, self.mail.key, walk, &shared.living.lock()),
-            None => {
+        let looked = shared.store.look(self.mail.key, walk, &shared.living.lock());
+        match looked {
+            Ok(Walked { end: Some(End::Looked { results, .. }), .. }) => self.settle(results),
+            Ok(_) => {}
+            Err(StoreError::Unreadable(why)) => {
+                shared.metrics.unreadable.inc();
+                tracing::error!(mk = %self.mail.key, why, "a record of the ledger cannot be read");
+                self.settle_all(&unreadable());
+                return None;
+            }
+            Err(error @ (StoreError::Database(_) | StoreError::Closed)) => {
+                tracing::debug!(%error, "the ledger cannot be read");
                 self.settle_all(&unusable());
                 return None;
             }
-        };
-        match looked {
-            Ok(walked) => {
-                if let Some(End::Looked { results, .. }) = walked.end {
-                    self.settle(results);
-                }
-            }
-            Err(StoreError::Unreadable(why)) => {
-                shared.metrics.unreadable.inc();
-                tracing::error!(why, "a record of the ledger cannot be read");
-                self.settle_all(&unreadable());
-            }
-            Err(error @ StoreError::Database(_)) => {
-                tracing::error!(%error, "the ledger cannot be read");
-                self.settle_all(&unusable());
-            }
+        }
+        if shared.is_broken() && !self.open.is_empty() {
+            // It would be scanned for nothing.
+            self.settle_all(&unusable());
+            return None;
         }
         if !self.open.is_empty() {
             return Some(seat);
@@ -196,8 +226,8 @@ impl Visit {
         Some(Mail { envelope: Arc::new(envelope), ..self.mail.clone() })
     }
 
-    /// Waits for the work on the own mail; beyond the deadline only for what is at the dot.
-    async fn attend(&mut self, shared: &Shared, flight: &Flight) {
+    /// Does the work on the own mail, and waits for it; beyond the deadline only for what is at the dot.
+    async fn attend(&mut self, shared: &Shared, flight: &Flight, mut running: Running) {
         let asked = self.open.clone();
         let own = |(index, reply): (Position, Reply)| Some((*asked.get(index.index())?, reply));
         let mut progress = flight.progress();
@@ -229,7 +259,9 @@ impl Visit {
             }
             self.settle(known);
             tokio::select! {
+                biased;
                 changed = progress.changed() => if changed.is_err() { return },
+                () = running.done() => {}
                 () = sleep_until(until) => {
                     if until == self.deadline && progress.borrow().is_at_the_dot() {
                         until += shared.settle;

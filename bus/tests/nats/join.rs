@@ -94,24 +94,30 @@ async fn a_retry_of_a_mail_that_is_being_scanned_waits_for_it() {
     });
     let _egress = process.relay(relay_fenced_ok);
     let mail = mail_of("4F", &["a", "b"]);
+    let published = async |jobs| {
+        while process.metric("mailweir_bus_published_total{stream=\"mail\"}") < jobs {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
     let lost = ask(&first, mail.clone());
+    let scanning = async {
+        assert_eq!(timeout(PATIENCE, starts.recv()).await.unwrap(), Some(()));
+        published(1.0).await;
+    };
     tokio::select! {
         _ = lost => panic!("nobody could answer"),
-        start = timeout(PATIENCE, starts.recv()) => assert_eq!(start.unwrap(), Some(())),
+        () = scanning => {}
     }
     // Its client is gone now, and comes to another ingress.
     let retried = ask(&second, again(&mail));
     tokio::pin!(retried);
     let attached = async {
-        // The first job and its repetition.
-        while process.metric("mailweir_bus_published_total{stream=\"mail\"}") < 2.0 {
-            sleep(Duration::from_millis(5)).await;
-        }
+        published(2.0).await;
         gate.add_permits(4);
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        outcomes = &mut retried => assert_eq!(codes(&outcomes), [250, 250]),
+        outcomes = &mut retried => assert_eq!(codes(&outcomes), [250, 250], "{}", text(&outcomes)),
         () = attached => {}
     }
     assert!(starts.try_recv().is_err(), "a second scan");
@@ -284,4 +290,17 @@ async fn what_two_clients_without_ident_send_at_once_is_two_mails() {
     assert_eq!((codes(&one), codes(&two)), (vec![250], vec![250]));
     assert_eq!(scans.load(Ordering::Acquire), 2);
     assert_eq!(process.metric("mailweir_bus_ledger_claims_total{result=\"granted\"}"), 2.0);
+}
+
+#[tokio::test]
+async fn without_a_ledger_a_retry_is_a_job_of_its_own() {
+    let server = Server::start().await;
+    let process = Process::reachable(settings(&server)).await;
+    let client = Client::new(&process.bus);
+    let (_worker, scans) = counting(&process);
+    let _egress = process.relay(relay_fenced_ok);
+    let mail = mail_of("4F", &["a"]);
+    assert_eq!(codes(&ask(&client, mail.clone()).await), [250]);
+    assert_eq!(codes(&ask(&client, again(&mail)).await), [250]);
+    assert_eq!(scans.load(Ordering::Acquire), 2);
 }

@@ -1,4 +1,4 @@
-//! The walk over the tables is the pure walk, and what is too old or too many goes, oldest first.
+//! The walk over the store is the pure walk, and what is too old or too many goes, oldest first.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -10,11 +10,14 @@ use redb::backends::InMemoryBackend;
 use uuid::Uuid;
 
 use super::*;
+use crate::tables::begin;
 
-fn database() -> Database {
+fn store() -> Store {
     let database = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
-    create_tables(&database).unwrap();
-    database
+    assert_eq!(begin(&database).unwrap(), 0);
+    let store = Store::default();
+    store.set_database(Some(database));
+    store
 }
 
 fn key(number: u8) -> MessageKey {
@@ -45,13 +48,6 @@ fn claim(number: u8, owner: u8, recipients: &[u8]) -> Record {
     }
 }
 
-fn in_tables<T>(database: &Database, work: impl FnOnce(&mut Tables<'_>) -> T) -> T {
-    let transaction = database.begin_write().unwrap();
-    let result = work(&mut Tables::open(&transaction).unwrap());
-    transaction.commit().unwrap();
-    result
-}
-
 /// What somebody does with one of two mails.
 #[derive(Clone, Debug)]
 enum Act {
@@ -61,6 +57,8 @@ enum Act {
     Record { codes: Vec<u16> },
     /// Asks what is known.
     Look { mail: u8, tx: u8, recipients: Vec<u8> },
+    /// The database is brought up to date.
+    Update,
     /// Every owner dies.
     Kill,
 }
@@ -72,6 +70,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         4 => whom().prop_map(|(mail, tx, recipients)| Act::Claim { mail, tx, recipients }),
         3 => prop::collection::vec(code, 0..4).prop_map(|codes| Act::Record { codes }),
         2 => whom().prop_map(|(mail, tx, recipients)| Act::Look { mail, tx, recipients }),
+        1 => Just(Act::Update),
         1 => Just(Act::Kill),
     ];
     prop::collection::vec(act, 1..24)
@@ -114,18 +113,17 @@ impl Model {
         Walked { end, ambiguous: walk.ambiguous() }
     }
 
-    fn act(&mut self, database: &Database, act: &Act) -> Result<(), TestCaseError> {
+    fn act(&mut self, store: &Store, act: &Act) -> Result<(), TestCaseError> {
         match act {
             Act::Claim { mail, tx: number, recipients } => {
                 self.owners += 1;
                 let draft = claim(*number, self.owners, recipients);
                 self.living.insert(draft.owner);
                 let walk = Walk::claim(tx(*number), draft.owner, wanted(recipients));
-                let real = in_tables(database, |tables| {
-                    tables.walk(key(*mail), walk.clone(), &draft, &self.living, 0).unwrap()
-                });
+                let (real, created) = store.claim(key(*mail), walk.clone(), &draft, &self.living, 0).unwrap();
                 let modelled = self.walk(*mail, walk, Some(&draft));
                 prop_assert_eq!(&real, &modelled);
+                prop_assert_eq!(created.is_some(), matches!(real.end, Some(End::Mine { .. })));
                 if let Some(End::Mine { generation }) = modelled.end {
                     self.open.push((*mail, generation));
                 }
@@ -137,12 +135,16 @@ impl Model {
                 let record = self.records.get_mut(&(mail, generation)).unwrap();
                 let replies = codes.iter().map(|code| Reply::new(*code, None, "x")).collect();
                 record.state = State::Done(replies);
-                in_tables(database, |tables| tables.write(key(mail), generation, record, 9).unwrap());
+                store.put(key(mail), generation, record, 9).unwrap();
             }
             Act::Look { mail, tx: number, recipients } => {
                 let walk = Walk::look(tx(*number), wanted(recipients));
-                let real = look(database, key(*mail), walk.clone(), &self.living).unwrap();
+                let real = store.look(key(*mail), walk.clone(), &self.living).unwrap();
                 prop_assert_eq!(real, self.walk(*mail, walk, None));
+            }
+            Act::Update => {
+                let updated = store.update(Limits { max_age: DAY, records_max: 1_000 }, 9, 9).unwrap();
+                prop_assert_eq!(updated, Updated { count: self.records.len() as u64, pruned: 0 });
             }
             Act::Kill => {
                 self.living.clear();
@@ -157,99 +159,139 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_walk_over_the_tables_is_the_pure_walk(acts in acts()) {
-        let database = database();
+    fn the_walk_over_the_store_is_the_pure_walk(acts in acts()) {
+        let store = store();
         let mut model = Model::default();
         for act in &acts {
-            model.act(&database, act)?;
+            model.act(&store, act)?;
         }
-        let count = in_tables(&database, |tables| tables.count().unwrap());
-        prop_assert_eq!(count, model.records.len() as u64);
+        model.act(&store, &Act::Update)?;
     }
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Writes one record for each of `mails`, at as many milliseconds.
-fn filled(mails: u8) -> Database {
-    let database = database();
-    in_tables(&database, |tables| {
-        for mail in 0..mails {
-            tables.write(key(mail), 0, &claim(1, mail, &[0]), u64::from(mail)).unwrap();
-        }
-    });
-    database
+fn filled(mails: u8) -> Store {
+    let store = store();
+    for mail in 0..mails {
+        store.put(key(mail), 0, &claim(1, mail, &[0]), u64::from(mail)).unwrap();
+    }
+    store
 }
 
 /// Which of `mails` are left.
-fn left(database: &Database, mails: u8) -> Vec<u8> {
-    let attempt = |mail: &u8| {
+fn left(store: &Store, mails: u8) -> Vec<u8> {
+    let is_left = |mail: &u8| {
         let walk = Walk::look(tx(1), wanted(&[0]));
-        look(database, key(*mail), walk, &HashSet::new()).unwrap().ambiguous == 1
+        store.look(key(*mail), walk, &HashSet::new()).unwrap().ambiguous == 1
     };
-    (0..mails).filter(attempt).collect()
+    (0..mails).filter(is_left).collect()
 }
 
-fn prune(database: &Database, limits: Limits, now_ms: u64, steps: usize) -> usize {
-    assert_eq!(
-        has_excess(database, limits, now_ms).unwrap(),
-        in_tables(database, |tables| is_excess(&tables.ages, limits, now_ms).unwrap())
-    );
-    in_tables(database, |tables| tables.prune(limits, now_ms, steps).unwrap())
+fn prune(store: &Store, limits: Limits, now_ms: u64, steps: usize) -> usize {
+    store.update(limits, now_ms, steps).unwrap().pruned
 }
 
 #[test]
 fn the_oldest_go_when_there_are_too_many() {
     let limits = Limits { max_age: DAY, records_max: 5 };
-    let database = filled(5);
-    assert_eq!(prune(&database, limits, 10, 9), 0);
-    let database = filled(8);
-    assert_eq!(prune(&database, limits, 10, 2), 2, "no more than was asked for at a time");
-    assert_eq!(left(&database, 8), [2, 3, 4, 5, 6, 7]);
-    assert_eq!(prune(&database, limits, 10, 9), 1);
-    assert_eq!(left(&database, 8), [3, 4, 5, 6, 7]);
+    let store = filled(5);
+    assert_eq!(prune(&store, limits, 10, 9), 0);
+    assert!(!store.has_excess(limits, 10));
+    let store = filled(8);
+    assert_eq!(prune(&store, limits, 10, 2), 2, "no more than was asked for at a time");
+    assert!(store.has_excess(limits, 10));
+    assert_eq!(left(&store, 8), [2, 3, 4, 5, 6, 7]);
+    assert_eq!(prune(&store, limits, 10, 9), 1);
+    assert_eq!(left(&store, 8), [3, 4, 5, 6, 7]);
 }
 
 #[test]
 fn what_is_too_old_goes_and_what_is_not_stays() {
     let limits = Limits { max_age: Duration::from_millis(100), records_max: 100 };
-    let database = filled(4);
-    assert_eq!(prune(&database, limits, 100, 9), 0);
-    assert_eq!(prune(&database, limits, 102, 9), 2);
-    assert_eq!(left(&database, 4), [2, 3]);
-    assert_eq!(prune(&database, limits, 1_000, 9), 2);
-    assert!(left(&database, 4).is_empty());
+    let store = filled(4);
+    assert_eq!(prune(&store, limits, 100, 9), 0);
+    assert!(!store.has_excess(limits, 100) && store.has_excess(limits, 101));
+    assert_eq!(prune(&store, limits, 102, 9), 2);
+    assert_eq!(left(&store, 4), [2, 3]);
+    assert_eq!(prune(&store, limits, 1_000, 9), 2);
+    assert!(left(&store, 4).is_empty());
 }
 
 #[test]
 fn an_outcome_does_not_make_a_record_younger_and_comes_back_after_it_was_removed() {
-    let database = filled(1);
     let limits = Limits { max_age: Duration::from_millis(100), records_max: 100 };
-    let outcome = |now_ms| {
-        in_tables(&database, |tables| tables.write(key(0), 0, &claim(1, 0, &[0]), now_ms).unwrap());
-    };
-    outcome(90);
-    assert_eq!(prune(&database, limits, 101, 9), 1);
-    outcome(150);
-    assert_eq!(left(&database, 1), [0]);
-    assert_eq!(prune(&database, limits, 250, 9), 0);
-    assert_eq!(prune(&database, limits, 251, 9), 1);
-    assert!(left(&database, 1).is_empty());
+    let outcome = |store: &Store, now_ms| store.put(key(0), 0, &claim(1, 0, &[0]), now_ms).unwrap();
+    for is_updated in [false, true] {
+        let store = filled(1);
+        if is_updated {
+            prune(&store, limits, 0, 9);
+        }
+        outcome(&store, 90);
+        assert_eq!(prune(&store, limits, 101, 9), 1);
+        outcome(&store, 150);
+        assert_eq!(left(&store, 1), [0]);
+        assert_eq!(prune(&store, limits, 250, 9), 0);
+        assert_eq!(prune(&store, limits, 251, 9), 1);
+        assert!(left(&store, 1).is_empty());
+    }
 }
 
 #[test]
 fn a_record_that_cannot_be_read_decides_nothing() {
-    let database = database();
-    in_tables(&database, |tables| {
-        tables.records.insert(&record_key(key(0), 0), &b"\xffnewer"[..]).unwrap();
-    });
-    let walk = Walk::look(tx(1), wanted(&[0]));
-    let looked = look(&database, key(0), walk, &HashSet::new());
-    assert!(matches!(looked, Err(StoreError::Unreadable(_))), "{looked:?}");
-    let draft = claim(1, 1, &[0]);
-    let claimed = in_tables(&database, |tables| {
+    let store = store();
+    let entry = Entry { key: record_key(key(0), 0), ms: 0, value: Bytes::from_static(b"\xffnewer") };
+    store.fresh().insert(entry.key, entry);
+    let limits = Limits { max_age: DAY, records_max: 100 };
+    for _ in ["fresh", "in the database"] {
+        let walk = Walk::look(tx(1), wanted(&[0]));
+        let looked = store.look(key(0), walk, &HashSet::new());
+        assert!(matches!(looked, Err(StoreError::Unreadable(_))), "{looked:?}");
+        let draft = claim(1, 1, &[0]);
         let walk = Walk::claim(tx(1), draft.owner, wanted(&[0]));
-        tables.walk(key(0), walk, &draft, &HashSet::new(), 0)
-    });
-    assert!(matches!(claimed, Err(StoreError::Unreadable(_))), "{claimed:?}");
+        let claimed = store.claim(key(0), walk, &draft, &HashSet::new(), 0);
+        assert!(matches!(claimed, Err(StoreError::Unreadable(_))), "{claimed:?}");
+        store.update(limits, 0, 9).unwrap();
+    }
+}
+
+#[test]
+fn an_old_journal_makes_no_claim_of_an_outcome() {
+    let store = store();
+    let claimed = store.put(key(0), 0, &claim(1, 1, &[0]), 0).unwrap();
+    let done = Record { state: State::Done(vec![Reply::new(250, None, "x")]), ..claim(1, 1, &[0]) };
+    let outcome = store.put(key(0), 0, &done, 0).unwrap();
+    let limits = Limits { max_age: DAY, records_max: 100 };
+    let results = |store: &Store| {
+        let walk = Walk::look(tx(1), wanted(&[0]));
+        match store.look(key(0), walk, &HashSet::new()).unwrap().end {
+            Some(End::Looked { results, .. }) => results.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    store.update(limits, 0, 9).unwrap();
+    store.restore(vec![claimed.clone()]).unwrap();
+    assert_eq!(results(&store), 1);
+
+    let other = self::store();
+    other.restore(vec![claimed]).unwrap();
+    assert_eq!(results(&other), 0);
+    other.restore(vec![outcome]).unwrap();
+    assert_eq!(results(&other), 1);
+}
+
+#[test]
+fn a_closed_store_knows_what_the_journal_has_and_nothing_else() {
+    let store = store();
+    let done = Record { state: State::Done(vec![Reply::new(250, None, "x")]), ..claim(1, 1, &[0]) };
+    store.put(key(0), 0, &done, 0).unwrap();
+    store.set_database(None);
+    let looked = store.look(key(0), Walk::look(tx(1), wanted(&[0])), &HashSet::new()).unwrap();
+    assert!(matches!(looked.end, Some(End::Looked { results, .. }) if results.len() == 1));
+    let walk = Walk::look(tx(1), wanted(&[0]));
+    assert!(matches!(store.look(key(1), walk, &HashSet::new()), Err(StoreError::Closed)));
+    let limits = Limits { max_age: DAY, records_max: 100 };
+    assert!(matches!(store.update(limits, 0, 9), Err(StoreError::Closed)));
+    assert_eq!(store.fresh_count(), 1);
 }

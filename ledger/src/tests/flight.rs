@@ -63,7 +63,7 @@ async fn the_work_goes_on_when_its_client_is_answered_at_its_deadline() {
     assert_eq!(reply, "451 4.4.7 no outcome in time, try again later");
     until(|| ledger.shared.metrics.ran_on.get() == 1).await;
     hop.0.begin.add_permits(1);
-    ledger.finished().await;
+    timeout(PATIENCE, ledger.finished()).await.unwrap();
     assert_eq!(codes(&submit(&ledger, &mail("4F", &["<a@x>"]), &hop).await), [250]);
     assert_eq!((hop.begun(), hop.delivered().len()), (1, 1));
 }
@@ -102,16 +102,23 @@ async fn what_would_take_too_much_memory_ends_with_its_client() {
     let hop = Hop::shut();
     let answered = submit_by(&ledger, &mail("4F", &["<a@x>"]), &hop, within(Duration::from_millis(5))).await;
     assert_eq!(codes(&answered), [451]);
-    ledger.finished().await;
+    timeout(PATIENCE, ledger.finished()).await.unwrap();
     assert_eq!((ledger.shared.metrics.cut_short.get(), ledger.shared.metrics.in_work.get()), (1, 0));
 }
 
 #[tokio::test]
-async fn work_that_panics_answers_451_and_leaves_nothing_behind() {
+async fn work_that_panics_leaves_nothing_behind() {
     let (_directory, ledger) = begun();
-    let first = mail("4F", &["<a@x>"]);
-    let panics = |_: Work| async { panic!("told to") };
-    let answered = ledger.submit(first, within(PATIENCE), Arc::new(NoEarly), panics).await;
-    assert_eq!(codes(&answered), [451]);
+    let ledger = Arc::new(ledger);
+    let (first, theirs) = (mail("4F", &["<a@x>"]), ledger.clone());
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        let panics = |_: Work| async { panic!("told to") };
+        theirs.submit(first, within(PATIENCE), Arc::new(NoEarly), panics).await
+    });
+    // Whoever waits for the task answers for it.
+    assert!(timeout(PATIENCE, tasks.join_next()).await.unwrap().unwrap().unwrap_err().is_panic());
+    timeout(PATIENCE, ledger.finished()).await.unwrap();
     assert_eq!(codes(&submit(&ledger, &mail("4F", &["<a@x>"]), &Hop::open()).await), [250]);
+    assert_eq!(ledger.shared.metrics.in_work.get(), 0);
 }

@@ -78,6 +78,8 @@ struct State {
     begin: Semaphore,
     dot: Semaphore,
     begun: AtomicUsize,
+    /// Recipients of all work.
+    offered: AtomicUsize,
     /// Recipients of all copies.
     delivered: std::sync::Mutex<Vec<String>>,
 }
@@ -108,6 +110,7 @@ impl Hop {
             begin: Semaphore::new(begin),
             dot: Semaphore::new(dot),
             begun: AtomicUsize::new(0),
+            offered: AtomicUsize::new(0),
             delivered: std::sync::Mutex::default(),
         }))
     }
@@ -123,6 +126,7 @@ impl Hop {
     /// Everything but the ledger: what scanner and relay would do with one group.
     async fn work(self, work: Work) -> Outcomes {
         self.0.begun.fetch_add(1, Ordering::AcqRel);
+        self.0.offered.fetch_add(work.mail.envelope.recipients().len(), Ordering::AcqRel);
         let _begin = self.0.begin.acquire().await.unwrap();
         let Work { mail, claims, early, deadline: _ } = work;
         let mut outcomes = Outcomes::unknown(&mail.envelope);

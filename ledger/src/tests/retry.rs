@@ -27,7 +27,9 @@ async fn who_was_put_off_is_tried_again_and_nobody_else() {
     let retry = submit(&ledger, &mail("4F", &recipients), &second).await;
     assert_eq!(codes(&retry), [250, 250, 250]);
     assert_eq!(retry.get(Position::new(2)), outcomes.get(Position::new(2)));
+    assert!(retry.get(Position::new(1)).text().starts_with("<b@x> in "), "{retry:?}");
     assert_eq!(second.delivered(), ["<b@x>"]);
+    assert_eq!(second.0.offered.load(Ordering::Acquire), 1, "nobody else was worked for");
     assert_eq!(ledger.shared.metrics.ambiguous.get(), 0);
 }
 
@@ -70,11 +72,12 @@ async fn what_is_recorded_goes_when_it_is_too_old_or_too_many() {
     for ident in ["1", "2", "3"] {
         submit(&ledger, &mail(ident, &["<a@x>"]), &hop).await;
     }
-    // The oldest of three went beside the third.
+    until(|| ledger.shared.metrics.pruned.get() == 1).await;
     submit(&ledger, &mail("3", &["<a@x>"]), &hop).await;
     submit(&ledger, &mail("2", &["<a@x>"]), &hop).await;
     assert_eq!(hop.begun(), 3);
     submit(&ledger, &mail("1", &["<a@x>"]), &hop).await;
     assert_eq!(hop.begun(), 4);
-    assert_eq!(ledger.shared.metrics.records.get(), 2);
+    assert_eq!(ledger.shared.metrics.records.get(), 3);
+    until(|| ledger.shared.metrics.records.get() == 2).await;
 }

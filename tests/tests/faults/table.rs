@@ -4,9 +4,9 @@ use crate::row::Line;
 
 pub(crate) fn of(lines: &[Line]) -> String {
     let mut rows = vec![
-        "| Row | Fault | Client saw at first | Copies | Extra (allowed) | In doubt | Lost | Normal after |"
+        "| Row | Fault | Client saw at first | Copies | Extra (allowed) | In doubt | Lost | Answered after | Normal after |"
             .to_owned(),
-        "|---|---|---|---|---|---|---|---|".to_owned(),
+        "|---|---|---|---|---|---|---|---|---|".to_owned(),
     ];
     rows.extend(lines.iter().map(row));
     rows.join("\n") + "\n"

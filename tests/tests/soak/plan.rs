@@ -31,6 +31,13 @@ pub(crate) enum Fault {
     SlowScans,
 }
 
+impl Fault {
+    /// Whether the egress is in doubt about every mail of that time: second copies are told by the next hop then.
+    pub(crate) fn is_silence(self) -> bool {
+        matches!(self, Self::HopDrops | Self::HopTakesAndDrops)
+    }
+}
+
 /// A process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {

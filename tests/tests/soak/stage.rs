@@ -21,15 +21,20 @@ const CONFIGURATION: &str = "\
     [egress]\nretry_pause = \"500ms\"\n\
     [ingress]\nreply_deadline = \"5s\"\nreply_grace = \"8s\"\n";
 
-/// What counts that a second copy is possible: a dot without a reply, and a claim without an outcome.
-const DOUBTS: [&str; 3] = [
-    "mailweir_egress_in_doubt_total",
-    "mailweir_bus_ledger_ambiguous_total",
-    "mailweir_ledger_ambiguous_total",
-];
+/// Dots whose reply never came.
+const IN_DOUBT: &str = "mailweir_egress_in_doubt_total";
+/// Claims without an outcome that were passed.
+const AMBIGUOUS: [&str; 2] = ["mailweir_bus_ledger_ambiguous_total", "mailweir_ledger_ambiguous_total"];
 /// A paused process answers nobody.
 const METRICS_PATIENCE: Duration = Duration::from_secs(1);
 const SCAN: Duration = Duration::from_millis(5);
+
+/// How often a second copy was possible, as far as the processes could still tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Doubts {
+    pub(crate) in_doubt: u64,
+    pub(crate) ambiguous: u64,
+}
 
 pub(crate) struct Stage {
     pub(crate) hop: NextHop,
@@ -38,8 +43,8 @@ pub(crate) struct Stage {
     queue: Option<(Nats, Link)>,
     clamd: FakeClamd,
     gate: Gate,
-    /// By admin endpoint, which each process has its own of.
-    doubts: BTreeMap<String, u64>,
+    /// By process id.
+    doubts: BTreeMap<u32, Doubts>,
 }
 
 fn script() -> Script {
@@ -140,22 +145,33 @@ impl Stage {
         }
     }
 
-    /// Keeps what the processes have counted, before some of them forget it.
-    pub(crate) async fn count(&mut self) {
-        let admins: Vec<String> = self.system.nodes().map(|node| node.endpoint("admin")).collect();
-        for admin in admins {
+    /// Keeps what the processes have counted, before some of them forget it; the sum over all that ever ran.
+    pub(crate) async fn count(&mut self) -> Doubts {
+        let nodes: Vec<_> =
+            self.system.nodes().map(|node| (node.process.id(), node.endpoint("admin"))).collect();
+        for (id, admin) in nodes {
             if let Ok(Some((200, metrics))) = timeout(METRICS_PATIENCE, http::get(&admin, "/metrics")).await {
-                let values = metrics.lines().filter_map(|line| line.split_once(' '));
-                let doubts = values.filter(|(name, _)| DOUBTS.contains(name));
-                self.doubts.insert(admin, doubts.filter_map(|(_, value)| value.parse::<u64>().ok()).sum());
+                self.doubts.insert(id, doubts_in(&metrics));
             }
         }
+        self.doubts.values().fold(Doubts::default(), |sum, one| Doubts {
+            in_doubt: sum.in_doubt + one.in_doubt,
+            ambiguous: sum.ambiguous + one.ambiguous,
+        })
     }
+}
 
-    /// How often a second copy was possible, as far as the processes could still tell.
-    pub(crate) fn doubts(&self) -> u64 {
-        self.doubts.values().sum()
+fn doubts_in(metrics: &str) -> Doubts {
+    let mut doubts = Doubts::default();
+    for (name, value) in metrics.lines().filter_map(|line| line.split_once(' ')) {
+        let Ok(value) = value.parse::<u64>() else { continue };
+        if name == IN_DOUBT {
+            doubts.in_doubt += value;
+        } else if AMBIGUOUS.contains(&name) {
+            doubts.ambiguous += value;
+        }
     }
+    doubts
 }
 
 fn usual_scans() -> Behaviour {
