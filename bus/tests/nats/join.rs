@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use proto::ledger::State;
-use proto::{Envelope, Mail, NoEarly, Outcomes, Reply, TxId, Verdict};
+use proto::{Envelope, Mail, NoEarly, Reply, TxId, Verdict};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -153,25 +153,6 @@ async fn what_the_next_hop_did_not_take_is_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn without_a_ledger_every_try_is_a_job_of_its_own() {
-    let server = Server::start().await;
-    let process = Process::reachable(settings(&server)).await;
-    let client = Client::new(&process.bus);
-    let (_worker, scans) = counting(&process);
-    let tries = AtomicUsize::new(0);
-    let _egress = process.relay(move |job| {
-        let is_first = tries.fetch_add(1, Ordering::AcqRel) == 0;
-        let busy = Reply::enhanced(451, 3, 0, "busy");
-        async move { Outcomes::all(&job.mail.envelope, &if is_first { busy } else { ok() }) }
-    });
-    let mail = mail_of("4F", &["a"]);
-    assert_eq!(text(&ask(&client, mail.clone()).await), "451 4.3.0 busy");
-    assert_eq!(codes(&ask(&client, again(&mail)).await), [250]);
-    assert_eq!(scans.load(Ordering::Acquire), 2);
-    clean_streams(&server).await;
-}
-
-#[tokio::test]
 async fn what_ended_without_a_record_is_the_next_attempt() {
     let server = Server::start().await;
     let process = Process::reachable(with_ledger(&server)).await;
@@ -183,7 +164,7 @@ async fn what_ended_without_a_record_is_the_next_attempt() {
         async move {
             if is_first {
                 // The next hop could not be reached: nothing was claimed.
-                return Outcomes::unknown(&job.mail.envelope);
+                return proto::Outcomes::unknown(&job.mail.envelope);
             }
             relay_fenced_ok(job).await
         }
