@@ -53,6 +53,14 @@ impl Server {
         assert!(status.success());
     }
 
+    /// Lets it write down what it knows, and end.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("TERM").await;
+        if let Some(mut child) = self.child.take() {
+            timeout(PATIENCE, child.wait()).await.expect("nats-server does not end").unwrap();
+        }
+    }
+
     pub(crate) async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().await.unwrap();
