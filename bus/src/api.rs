@@ -30,7 +30,34 @@ pub(crate) struct ConsumerInfo {
     pub(crate) delivered: Delivered,
     /// Messages that nobody was given yet.
     pub(crate) num_pending: u64,
+    pub(crate) ack_floor: AckFloor,
 }
+
+#[derive(Deserialize)]
+pub(crate) struct AckFloor {
+    /// Every message up to this one is acknowledged.
+    pub(crate) stream_seq: u64,
+}
+
+#[derive(Deserialize)]
+struct LastMessage {
+    message: Option<Numbered>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    err_code: u64,
+    description: String,
+}
+
+/// JetStream's word for a subject without a message.
+const NO_MESSAGE: u64 = 10_037;
 
 #[derive(Deserialize)]
 pub(crate) struct Delivered {
@@ -49,6 +76,21 @@ pub(crate) async fn holds(inner: &Inner, stream: &str, subject: &str) -> Result<
     let filter = format!(r#"{{"subjects_filter":"{subject}"}}"#);
     let info: StreamInfo = ask(inner, &format!("STREAM.INFO.{stream}"), filter).await?;
     Ok(info.state.subjects.is_some_and(|subjects| subjects.contains_key(subject)))
+}
+
+/// Where the last message of `subject` lies, if there is one.
+pub(crate) async fn last_sequence(
+    inner: &Inner,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<u64>, Unanswered> {
+    let which = format!(r#"{{"last_by_subj":"{subject}"}}"#);
+    let last: LastMessage = ask(inner, &format!("STREAM.MSG.GET.{stream}"), which).await?;
+    match (last.message, last.error) {
+        (Some(message), _) => Ok(Some(message.seq)),
+        (None, Some(error)) if error.err_code != NO_MESSAGE => Err(Unanswered::Other(error.description)),
+        (None, _) => Ok(None),
+    }
 }
 
 /// Asks for a consumer's state.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proto::failpoint::Point;
-use proto::wire::{Job, decode};
-use proto::{Deadline, Position, Reply};
+use proto::wire::{ContentAt, Job, decode};
+use proto::{Deadline, Position, Reply, TxId};
 use tokio::time::{Instant, sleep};
 
 use crate::api;
@@ -18,6 +18,7 @@ use crate::content::{self, ContentError};
 use crate::ledger::{Looked, look};
 use crate::link::Unanswered;
 use crate::metrics::Join;
+use crate::orphan;
 use crate::put::{Put, Stored};
 use crate::retried::may_be_retried;
 use crate::settings::LedgerSettings;
@@ -47,6 +48,12 @@ enum Attached {
     Known(Vec<(Position, Reply)>),
     /// It came to an end that lets the client try again, which is this attempt.
     Over(u32),
+}
+
+/// The job of another transaction.
+struct Theirs {
+    tx: TxId,
+    has_chunks: bool,
 }
 
 /// A job that was there before.
@@ -133,7 +140,14 @@ async fn attach(
         if gone.is_none() {
             match find(put, &mut theirs, sequence).await {
                 Ok(Found::Ours) => return Attached::Ours,
-                Ok(Found::Theirs) => {}
+                Ok(Found::Theirs) if pause < PAUSE_MAX => {}
+                Ok(Found::Theirs) => {
+                    if let Some(job) = &theirs
+                        && orphan::is_orphan(inner, put.mail.class(), job.tx, sequence).await.unwrap_or(false)
+                    {
+                        orphan::remove(inner, job.tx, sequence, job.has_chunks).await;
+                    }
+                }
                 Ok(Found::Gone) => {
                     gone = Some(Instant::now());
                     continue;
@@ -147,13 +161,14 @@ async fn attach(
     }
 }
 
-/// Looks for the job at `sequence`. `theirs` keeps its subject, by which it is looked for again at less cost.
-async fn find(put: &Put<'_>, theirs: &mut Option<String>, sequence: u64) -> Result<Found, ContentError> {
+/// Looks for the job at `sequence`. `theirs` keeps what it is, by which it is looked for again at less cost.
+async fn find(put: &Put<'_>, theirs: &mut Option<Theirs>, sequence: u64) -> Result<Found, ContentError> {
     let inner = put.inner;
-    if let Some(subject) = theirs {
+    if let Some(job) = theirs {
+        let subject = inner.names.job(put.mail.class(), job.tx);
         let unanswered =
             |error: Unanswered| ContentError::Unavailable { what: subject.clone(), why: error.to_string() };
-        let holds = api::holds(inner, &inner.names.mail, subject).await.map_err(unanswered)?;
+        let holds = api::holds(inner, &inner.names.mail, &subject).await.map_err(unanswered)?;
         return Ok(if holds { Found::Theirs } else { Found::Gone });
     }
     let message = match content::get(inner, &inner.names.mail, sequence).await {
@@ -165,7 +180,8 @@ async fn find(put: &Put<'_>, theirs: &mut Option<String>, sequence: u64) -> Resu
     if job.tx == put.mail.tx {
         return Ok(Found::Ours);
     }
-    *theirs = Some(inner.names.job(put.mail.class(), job.tx));
+    let has_chunks = matches!(job.content, ContentAt::Chunks(_));
+    *theirs = Some(Theirs { tx: job.tx, has_chunks });
     Ok(Found::Theirs)
 }
 

@@ -27,6 +27,7 @@ mod metrics;
 mod monitor;
 mod names;
 mod notice;
+mod orphan;
 mod publish;
 mod pull;
 mod put;

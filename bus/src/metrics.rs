@@ -99,6 +99,7 @@ pub struct Metrics {
     pub(crate) connects: Counter,
     pub(crate) janitor_removed: Counter,
     pub(crate) leader_reads: Counter,
+    pub(crate) orphans: Counter,
     pub(crate) ledger_ambiguous: Counter,
     pub(crate) ledger_unreadable: Counter,
     pub(crate) ledger_aborts: Counter,
@@ -141,6 +142,7 @@ impl Metrics {
             connects: Counter::default(),
             janitor_removed: Counter::default(),
             leader_reads: Counter::default(),
+            orphans: Counter::default(),
             ledger_ambiguous: Counter::default(),
             ledger_unreadable: Counter::default(),
             ledger_aborts: Counter::default(),
@@ -169,6 +171,7 @@ impl Metrics {
             ("slow_consumers", "Messages that the client library dropped", &self.slow_consumers),
             ("connects", "Connections made to a server", &self.connects),
             ("janitor_removed", "Messages that the janitor removed", &self.janitor_removed),
+            ("orphans", "Jobs that nobody worked on any more and a retry found", &self.orphans),
             ("leader_reads", "Contents that a replica did not have yet", &self.leader_reads),
             (
                 "ledger_ambiguous",

@@ -161,6 +161,12 @@ where
             tokio::join!(tell, self.remove(judged));
             return Settle::Ack;
         }
+        if claims.is_unsure() {
+            // Saying "try again" here could be heard before the other's 250. The ingress has its deadline.
+            claims.settled(outcomes).await;
+            tracing::warn!(tx = %judged.job.tx, "the ledger did not say in time, nobody is told");
+            return Settle::Mute;
+        }
         if claims.is_held() {
             tokio::join!(tell, claims.settled(outcomes));
         } else {

@@ -205,8 +205,15 @@ impl Postfix {
         UNDER_WAY.iter().map(|name| files_below(&queue.join(name))).sum()
     }
 
-    /// Tries everything in its queue now, deferred mails as well.
+    /// Tries everything in its queue now, deferred mails as well. First waits until nothing is being tried: what was
+    /// deferred in the log but not yet put away would not be tried.
     pub async fn flush(&self) {
+        let queue = self.directory.path().join("queue");
+        eventually("Postfix has put away what it deferred", async || {
+            let busy: usize = ["incoming", "active"].iter().map(|name| files_below(&queue.join(name))).sum();
+            (busy == 0).then_some(())
+        })
+        .await;
         let postqueue = tool(&["/usr/sbin/postqueue"], "postfix");
         let etc = self.directory.path().join("etc").display().to_string();
         let mut process = Process::start("postqueue", &postqueue, &["-c", &etc, "-f"], self.directory.path());

@@ -70,6 +70,8 @@ struct State {
 enum Standing {
     #[default]
     Undecided,
+    /// The ledger did not say in time. Another egress that was given the same mail may be at the dot.
+    Unsure,
     /// The dot may have been sent.
     Granted,
     /// Its result is in the ledger.
@@ -157,6 +159,10 @@ impl Claims {
         let claim = Claim::new(mail.clone(), ledger, recipients.to_vec());
         lock(&self.shared.tasks).spawn(claim.live(answer, outcome_known, told_recorded));
         let refused = |reply| (Claimed::Refused(reply), ClaimEnd::Refused);
+        let unsure = |reply| {
+            mail.stand(recipients, Standing::Unsure);
+            refused(reply)
+        };
         let answer: Answer = match answered.await {
             Ok(answer) => answer,
             Err(_) => return refused(Reply::unknown()),
@@ -178,12 +184,12 @@ impl Claims {
                 (Claimed::AlreadyDone(results), ClaimEnd::Done)
             }
             Ok(End::Aborted) => (Claimed::Refused(aborted()), ClaimEnd::Aborted),
-            Ok(End::Looked { .. } | End::TooLong) => refused(Reply::unknown()),
+            Ok(End::Looked { .. } | End::TooLong) => unsure(Reply::unknown()),
             Err(LedgerError::Unreadable(_)) => {
                 refused(Reply::enhanced(451, 3, 0, "its record cannot be read, try again later"))
             }
             Err(LedgerError::Unreachable(_)) => {
-                refused(Reply::enhanced(451, 4, 1, "the ledger cannot be reached, try again later"))
+                unsure(Reply::enhanced(451, 4, 1, "the ledger cannot be reached, try again later"))
             }
         }
     }
@@ -223,11 +229,17 @@ impl Claims {
     /// Whether an early reply for this recipient is true whatever another egress does.
     pub(crate) fn may_tell(&self, position: Position) -> bool {
         let mail = &self.shared.mail;
-        let is_sure = || {
-            let state = lock(&mail.state);
-            state.standing.get(position.index()).is_some_and(|standing| *standing != Standing::Undecided)
-        };
-        mail.inner.settings.ledger.is_none() || mail.hold.is_held() || is_sure()
+        let standing = lock(&mail.state).standing.get(position.index()).copied().unwrap_or_default();
+        match standing {
+            Standing::Unsure => false,
+            Standing::Granted | Standing::Decided => true,
+            Standing::Undecided => mail.inner.settings.ledger.is_none() || mail.hold.is_held(),
+        }
+    }
+
+    /// Whether somebody's result may be another one than what this egress would say.
+    pub(crate) fn is_unsure(&self) -> bool {
+        lock(&self.shared.mail.state).standing.contains(&Standing::Unsure)
     }
 
     /// Whether the delivery is still this process's.

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::server::{PATIENCE, Server};
 use crate::world::{
-    Process, Role, after, ask, clean, clean_streams, codes, jetstream, large_content, line_of, mail_of, ok,
-    relay_fenced, relay_fenced_ok, settings, text, with_ledger,
+    Process, Role, after, ask, clean, clean_streams, codes, holds, jetstream, large_content, line_of,
+    mail_of, ok, relay_fenced, relay_fenced_ok, settings, text, with_ledger,
 };
 
 /// A worker that finds nothing and counts what it looked at.
@@ -271,6 +271,26 @@ async fn what_two_clients_without_ident_send_at_once_is_two_mails() {
     assert_eq!((codes(&one), codes(&two)), (vec![250], vec![250]));
     assert_eq!(scans.load(Ordering::Acquire), 2);
     assert_eq!(process.metric("mailweir_bus_ledger_claims_total{result=\"granted\"}"), 2.0);
+}
+
+/// What a killed server may come back with: a job whose removal it forgot, acknowledged, its verdict gone.
+#[tokio::test]
+async fn a_job_that_nobody_works_on_holds_no_retry_up() {
+    let server = Server::start().await;
+    let process = Process::reachable(with_ledger(&server)).await;
+    let client = Client::new(&process.bus);
+    let (_worker, scans) = counting(&process);
+    let mail = mail_of("4F", &["a"]);
+    let late = timeout(PATIENCE, client.ask(mail.clone(), after(4), Arc::new(NoEarly)));
+    assert_eq!(codes(&late.await.unwrap()), [451]);
+    holds(&server, "VERDICT", 1).await;
+    jetstream(&server).await.get_stream("VERDICT").await.unwrap().purge().await.unwrap();
+    holds(&server, "MAIL", 1).await;
+    let _egress = process.relay(relay_fenced_ok);
+    assert_eq!(codes(&ask(&client, again(&mail)).await), [250]);
+    assert_eq!(scans.load(Ordering::Acquire), 2);
+    assert_eq!(process.metric("mailweir_bus_orphans_total"), 1.0);
+    clean_streams(&server).await;
 }
 
 #[tokio::test]

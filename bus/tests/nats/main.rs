@@ -19,6 +19,8 @@ mod ledger;
 #[cfg(test)]
 mod ledger_away;
 #[cfg(test)]
+mod race;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod topology;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -43,6 +44,21 @@ impl Server {
 
     pub(crate) fn store(&self) -> &Path {
         self.store.path()
+    }
+
+    /// Sends a signal, `STOP` or `CONT`.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().unwrap().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().await.unwrap();
+        assert!(status.success());
+    }
+
+    /// Lets it write down what it knows, and end.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("TERM").await;
+        if let Some(mut child) = self.child.take() {
+            timeout(PATIENCE, child.wait()).await.expect("nats-server does not end").unwrap();
+        }
     }
 
     pub(crate) async fn kill(&mut self) {
@@ -87,4 +103,32 @@ impl Server {
         // It must be able to go on logging.
         TaskTracker::new().spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
     }
+}
+
+static CLUSTERS: AtomicU16 = AtomicU16::new(0);
+
+/// Three servers with one JetStream over them. Routes have a loopback address that no other process uses, since their
+/// ports must be known before a server starts.
+pub(crate) async fn cluster() -> [Server; 3] {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let first = 6_222 + 3 * CLUSTERS.fetch_add(1, Ordering::Relaxed);
+    let route = |node: u16| format!("nats://127.{}.{b}.{c}:{}", 64 + a % 64, first + node);
+    let routes = [0, 1, 2].map(route).join(",");
+    let start = async |node: u16| {
+        let name = format!("node{node}");
+        let own = route(node);
+        Server::start_with(&[
+            "--server_name",
+            &name,
+            "--cluster_name",
+            "weir",
+            "--cluster",
+            &own,
+            "--routes",
+            &routes,
+        ])
+        .await
+    };
+    let (one, two, three) = tokio::join!(start(0), start(1), start(2));
+    [one, two, three]
 }

@@ -106,12 +106,12 @@ async fn a_consumer_ahead_of_a_stream_that_lost_its_count_is_made_anew() {
         assert_eq!(codes(&ask(&client, mail()).await), [250]);
     }
     clean_streams(&server).await;
-    server.kill().await;
+    server.stop().await;
     for file in std::fs::read_dir(server.store().join("jetstream/$G/streams/VERDICT/msgs")).unwrap() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
     server.run().await;
-    // Nothing else says so: the consumer would wait for its sixth message and the stream begin with a first.
+    // The consumer waits for a sixth message, and the stream begins with a first. 2.15.1 mends that itself.
     for _ in 0..3 {
         assert_eq!(codes(&ask(&client, mail()).await), [250]);
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use egress::{Connection, Failure, Protocol, Timeouts};
+use egress::{Connection, Failure, Protocol, Sent, Timeouts};
 use proto::{Endpoint, Envelope, ForwardPath, Recipient, ReversePath};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::cases::Case;
 use super::check::{Fate, judge};
@@ -14,6 +15,9 @@ use super::next_hop::NextHop;
 
 /// How long one mail may take.
 const MAIL_MAX: Duration = Duration::from_secs(120);
+/// How long a filter that has just been started may refuse mails for now, and how often it is asked.
+const START_MAX: Duration = Duration::from_secs(30);
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Longest reply text in the table.
 const REPLY_CHARACTERS_MAX: usize = 64;
 
@@ -57,7 +61,7 @@ pub(super) async fn send_all(filter: &Endpoint, next_hop: &NextHop, cases: &[Cas
         let before = next_hop.count();
         let begun = Instant::now();
         let envelope = envelope(case).with_context(|| format!("making the envelope of {}", case.name))?;
-        let sent = connection.send(&envelope, &case.content, begun + MAIL_MAX).await;
+        let sent = send(&mut connection, &envelope, &case.content).await;
         let elapsed = begun.elapsed();
         let (codes, replies): (Vec<u16>, Vec<String>) = match sent {
             Ok(sent) => sent.replies.iter().map(|reply| (reply.code(), reply.to_string())).unzip(),
@@ -75,6 +79,24 @@ pub(super) async fn send_all(filter: &Endpoint, next_hop: &NextHop, cases: &[Cas
     }
     connection.quit().await;
     Ok(rows)
+}
+
+/// Sends a mail. One that is refused for now before its content travels is sent again, as mail servers do: the roles
+/// are still meeting at the queue.
+async fn send(connection: &mut Connection, envelope: &Envelope, content: &Bytes) -> Result<Sent, Failure> {
+    let begun = Instant::now();
+    loop {
+        let sent = connection.send(envelope, content, begun + MAIL_MAX).await;
+        match sent {
+            Err(Failure::Refused { ref reply, .. })
+                if reply.code() / 100 == 4 && begun.elapsed() < START_MAX =>
+            {
+                connection.settle(begun + MAIL_MAX).await;
+                sleep(ASK_AGAIN).await;
+            }
+            Ok(_) | Err(_) => return sent,
+        }
+    }
 }
 
 fn envelope(case: &Case) -> Result<Envelope> {

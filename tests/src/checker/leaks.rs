@@ -35,6 +35,6 @@ pub async fn in_streams(nats: &str, patience: Duration) -> Vec<String> {
 pub fn in_directory(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let known = [".log", ".ports.json", ".toml", ".redb"];
+    let known = [".log", ".ports.json", ".toml", ".redb", ".journal"];
     names.filter(|name| !known.iter().any(|ending| name.ends_with(ending))).collect()
 }
