@@ -13,7 +13,6 @@ mod endpoint;
 mod envelope;
 pub mod failpoint;
 mod identity;
-pub mod inspection;
 pub mod ledger;
 mod mail;
 mod origin;

@@ -5,7 +5,6 @@
 //! [`crate::config`] reads them.
 
 mod flags;
-mod inspect;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +13,6 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::FlagValue;
-use crate::inspect::Inspect;
 
 use flags::{Flag, Kind};
 
@@ -43,8 +41,6 @@ pub(crate) enum Command {
     Load,
     /// A next hop that counts.
     Sink,
-    /// The caged child of a worker.
-    Inspect(Inspect),
 }
 
 /// The command line, taken apart.
@@ -80,10 +76,6 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             Some((_, matches)) => (Command::ConfigCheck, matches),
             None => (Command::ConfigCheck, matches),
         },
-        Some(("inspect", matches)) => {
-            let command = Command::Inspect(inspect::read(matches)?);
-            return Ok(Invocation { command, file: None, flags: Vec::new() });
-        }
         Some((_, matches)) => (Command::ConfigCheck, matches),
         None => return Err(command_line().error(ErrorKind::MissingSubcommand, "a command is needed")),
     };
@@ -135,7 +127,6 @@ fn command_line() -> clap::Command {
         .subcommand(leaf("demo", "Send mails through a filter of its own and show what became of them", Command::Demo))
         .subcommand(leaf("load", "Send many mails and measure", Command::Load))
         .subcommand(leaf("sink", "A next hop that counts, stores, refuses or delays", Command::Sink))
-        .subcommand(inspect::command_line())
 }
 
 fn config_argument() -> Arg {

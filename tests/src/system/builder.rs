@@ -18,7 +18,6 @@ pub struct Builder {
     pub(super) nats_of_first: Vec<(Role, String)>,
     pub(super) failpoints: Vec<(Role, String)>,
     flags: Vec<String>,
-    pub(super) variables: Vec<(String, String)>,
     pub(super) waits: bool,
 }
 
@@ -37,7 +36,6 @@ impl Builder {
             nats_of_first: Vec::new(),
             failpoints: Vec::new(),
             flags: Vec::new(),
-            variables: Vec::new(),
             waits: true,
         }
     }
@@ -69,12 +67,6 @@ impl Builder {
     /// Given to every process.
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
-        self
-    }
-
-    /// A variable in the environment of every process.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 

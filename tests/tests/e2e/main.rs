@@ -31,7 +31,6 @@ mod contract;
 mod documents;
 mod faults_nats;
 mod fixtures;
-mod inspect;
 mod ledger;
 mod load;
 mod mutants;

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{AttachmentRules, Limits, names};
+use super::{Limits, Settings, names};
 
 /// What is banned.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(super) struct Rules {
     extensions: HashSet<String>,
     double_extensions: HashSet<String>,
     mime_types: HashSet<String>,
@@ -16,7 +16,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn new(settings: AttachmentRules) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let fold = |words: Vec<String>| -> HashSet<String> {
             let fold = |word: String| word.trim().trim_start_matches('.').to_lowercase();
             words.into_iter().map(fold).collect()
