@@ -19,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
 use crate::bus::{Inner, kib};
-use crate::link::Unanswered;
+use crate::link::{Link, Unanswered};
 use crate::metrics::To;
 use crate::publish::{Address, NotPublished, WhenFull, publish};
 use crate::retry::Delays;
@@ -164,9 +164,21 @@ pub(crate) async fn verified(job: &Job, content: Bytes) -> Result<Bytes, Content
 
 /// One stored message by sequence.
 pub(crate) async fn get(inner: &Inner, stream_name: &str, sequence: u64) -> Result<Bytes, ContentError> {
+    let got = match get_by(inner, &inner.bulk, stream_name, sequence).await {
+        // A leader that was cut off goes on for some seconds, and knows nothing of what came since. The other connection
+        // may be to a server that does.
+        Err(ContentError::Missing(_)) => get_by(inner, &inner.control, stream_name, sequence).await,
+        got => got,
+    };
+    if let Err(ContentError::Unavailable { .. }) = got {
+        inner.suspicion.notify_one();
+    }
+    got
+}
+
+async fn get_by(inner: &Inner, link: &Link, stream_name: &str, sequence: u64) -> Result<Bytes, ContentError> {
     let what = || format!("message {sequence} of {stream_name}");
     let unavailable = |why: String| ContentError::Unavailable { what: what(), why };
-    let link = &inner.bulk;
     let read = async {
         let stream =
             link.js.get_stream_no_info(stream_name).await.map_err(|error| unavailable(error.to_string()))?;

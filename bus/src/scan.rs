@@ -243,7 +243,6 @@ pub(crate) fn put_aside(inner: &Inner, tx: TxId, error: &ContentError) {
         ContentError::Corrupt(_) => inner.metrics.put_aside(Aside::Corrupt),
         ContentError::Unavailable { .. } => {
             tracing::warn!(%tx, %error, "content not read, trying again");
-            inner.suspicion.notify_one();
             return;
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use harness::checker::{Copy, History, MailId, Mails, Mta, Patience, What, in_streams, judge};
+use harness::nats::api;
 use harness::next_hop::NextHop;
 use harness::system::{Mode, System};
 use harness::wait::within;
@@ -185,6 +186,12 @@ impl Flow {
         }
         let mut report = judge(&self.mta.history.events(), &self.copies());
         report.leaked = in_streams(nats, DRAINED_WITHIN).await;
+        if !report.leaked.is_empty() {
+            for consumer in ["MAIL.scan-s", "VERDICT.relay"] {
+                let state = api(nats, &format!("CONSUMER.INFO.{consumer}"), "").await;
+                report.leaked.push(format!("{consumer}: {state:?}"));
+            }
+        }
         for process in self.system.processes() {
             assert!(process.status().is_none(), "{} has ended\n{}", process.name(), process.log_tail());
         }
