@@ -88,7 +88,7 @@ async fn f31_store_damaged() {
     flow.answered_since(broken).await;
     link.go_down();
     nats.kill();
-    std::fs::remove_dir_all(nats.store()).unwrap();
+    fs::remove_dir_all(nats.store()).unwrap();
     nats.restart().await;
     link.lead_to(nats.address());
     let times = flow.healed(broken).await;
