@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::checker::{MailId, Mta};
+use harness::checker::{MailId, Mta, Patience};
 use harness::machine::heavy;
 use harness::nats::{Cluster, NODES};
 use harness::node::run;
@@ -81,7 +81,9 @@ async fn f29_leader_cut_off_with_an_ingress() {
     let (cluster, mut flow, leader) = start().await;
     let mut alone = flow.system.ingress_of(&cluster.url(leader)).await;
     alone.until_ready().await;
-    let mta = Mta { endpoints: vec![alone.endpoint("lmtp")], ..flow.mta.clone() };
+    // It tries for as long as the leader is cut off.
+    let patience = Patience { mail: Duration::from_secs(300), ..flow.mta.patience };
+    let mta = Mta { endpoints: vec![alone.endpoint("lmtp")], patience, ..flow.mta.clone() };
     let mut sender = mta.sender(ALONE);
     assert!(within("it takes a mail as long as all is well", sender.deliver(0)).await);
     let broken = flow.now();
