@@ -84,8 +84,11 @@ impl Flow {
             .workers(2)
             .start()
             .await;
-        let patience =
-            Patience { reply: Duration::from_secs(45), mail: Duration::from_secs(55), ..Patience::default() };
+        let patience = Patience {
+            reply: Duration::from_secs(45),
+            mail: Duration::from_secs(150),
+            ..Patience::default()
+        };
         let mta = Mta { patience, ..Mta::new(system.endpoints(), Mails::small()) };
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, delivered) = mpsc::channel(DELIVERED_MAX);
