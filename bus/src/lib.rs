@@ -3,8 +3,9 @@
 //! An ingress asks ([`Client`]), a worker serves scans, an egress serves relays ([`Bus`]). The client's server keeps
 //! the mail until we answer, so whatever NATS forgets costs a delay and never a mail; every error here is a 4xx.
 //!
-//! Deliberately absent: outcomes anywhere but in the ledger and in the notice to the ingress that waits. Object store, key-value buckets, the library's own pull
-//! streams and `drain()` are not used, since they stall or lose in ways that were reproduced.
+//! Deliberately absent: outcomes anywhere but in the ledger and in the notice to the ingress that waits. Object store,
+//! key-value buckets, the library's own pull streams and `drain()` are not used, since they stall or lose in ways that
+//! were reproduced.
 
 #![warn(missing_docs)]
 
