@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use proto::inspection::InForce;
 use proto::{Category, Deadline, Disposition, Envelope, Finding, Mail, Unchecked, Verdict};
 
-use crate::attachments::Inspector;
 use crate::clamd::{Client, HostState, OnFailure, Outcome};
 use crate::fold::{Frame, Judged, fold};
+use crate::inspect::{Failure, Launch, Pool, Program};
 use crate::{Metrics, Settings, policy};
 
 /// The name of the virus check in findings.
@@ -23,7 +24,7 @@ pub struct Scanner {
     policy: policy::Table,
     scanned_by: String,
     clamd: Option<Client>,
-    attachments: Option<Inspector>,
+    attachments: Option<Pool>,
     metrics: Metrics,
 }
 
@@ -37,13 +38,19 @@ struct Viruses {
 }
 
 impl Scanner {
-    /// Sets up pools and rules; opens no connection yet.
-    pub fn new(settings: Settings, metrics: Metrics) -> Self {
+    /// Sets up pools and rules; opens no connection and starts no child yet. `program` is what parses.
+    pub fn new(settings: Settings, program: Program, metrics: Metrics) -> Self {
+        Self::with(settings, Box::new(program), metrics)
+    }
+
+    fn with(settings: Settings, launch: Box<dyn Launch>, metrics: Metrics) -> Self {
+        let inspect = settings.inspect;
+        let pool = |rules| Pool::new(launch, rules, inspect, metrics.inspect.clone());
         Self {
             policy: settings.policy,
             scanned_by: format!("Mailweir at {}", crate::text::printable(&settings.hostname)),
             clamd: settings.clamd.map(|clamd| Client::new(clamd, &metrics)),
-            attachments: settings.attachments.enabled.then(|| Inspector::new(settings.attachments)),
+            attachments: settings.attachments.map(pool),
             metrics,
         }
     }
@@ -88,6 +95,24 @@ impl Scanner {
         }
     }
 
+    /// Starts a child and says what holds it, for the message at the start. None where no mail is parsed.
+    ///
+    /// # Errors
+    /// Why none starts; mails try again.
+    pub async fn start_inspecting(&self) -> Option<Result<InForce, Failure>> {
+        match &self.attachments {
+            Some(pool) => Some(pool.start().await),
+            None => None,
+        }
+    }
+
+    /// Starts the other children, so that no mail has to wait for one.
+    pub async fn warm(&self) {
+        if let Some(pool) = &self.attachments {
+            pool.warm().await;
+        }
+    }
+
     async fn viruses(&self, mail: &Mail, deadline: Deadline) -> Viruses {
         let Some(clamd) = &self.clamd else {
             return Viruses::default();
@@ -120,11 +145,11 @@ impl Scanner {
     }
 
     async fn attachments(&self, mail: &Mail, deadline: Deadline) -> (Vec<Judged>, Duration) {
-        let Some(inspector) = &self.attachments else {
+        let Some(pool) = &self.attachments else {
             return (Vec::new(), Duration::ZERO);
         };
         let start = Instant::now();
-        let findings = inspector.inspect(&mail.content, deadline).await;
+        let findings = pool.inspect(&mail.content, deadline).await;
         let time = start.elapsed();
         self.metrics.attachments_seconds.observe(time.as_secs_f64());
         let judged = findings.into_iter().map(|found| {
