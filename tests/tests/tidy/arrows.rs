@@ -17,7 +17,7 @@ struct Room {
 const IO: &[&str] =
     &["tokio", "tokio-util", "futures-util", "rustix", "socket2", "hyper", "async-nats", "tempfile", "jiff"];
 
-const ROOMS: [Room; 9] = [
+const ROOMS: [Room; 10] = [
     Room { name: "proto", ours: &[], never: IO },
     Room {
         name: "ingress",
@@ -26,9 +26,10 @@ const ROOMS: [Room; 9] = [
     },
     Room {
         name: "inspect",
-        ours: &["proto"],
+        ours: &["proto", "unpack"],
         never: &["tokio", "tokio-util", "async-nats", "hyper", "socket2", "clap", "toml", "anyhow"],
     },
+    Room { name: "unpack", ours: &[], never: IO },
     // It has hostile content parsed and must not be able to do so itself.
     Room {
         name: "worker",
