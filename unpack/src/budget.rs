@@ -60,6 +60,16 @@ pub enum Limit {
     Cpu,
 }
 
+impl Limit {
+    /// Whether nothing more of the mail can be unpacked, as opposed to nothing more of one member.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::OutBytes | Self::Members | Self::Cpu => true,
+            Self::MemberBytes | Self::Ratio | Self::Dictionary => false,
+        }
+    }
+}
+
 /// What is left.
 #[derive(Debug)]
 pub struct Budget {
@@ -111,6 +121,14 @@ impl Budget {
             return Err(Limit::Ratio);
         }
         self.time()
+    }
+
+    /// A decoder asks for `bytes` of memory for its dictionary or window.
+    ///
+    /// # Errors
+    /// When that is more than allowed.
+    pub fn dictionary(&self, bytes: u64) -> Result<(), Limit> {
+        if bytes > self.limits.dictionary_bytes_max { Err(Limit::Dictionary) } else { Ok(()) }
     }
 
     /// Whether the CPU time is used up.

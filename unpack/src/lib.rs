@@ -8,6 +8,7 @@
 mod budget;
 mod format;
 mod member;
+mod output;
 
 pub use budget::{Budget, Limit, Limits};
 pub use format::{Format, formats};
