@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{AttachmentRules, Limits, names};
+use proto::inspection::AttachmentRules;
+
+use super::names;
 
 /// What is banned.
 #[derive(Debug)]
@@ -12,7 +14,6 @@ pub(crate) struct Rules {
     mime_types: HashSet<String>,
     types: HashSet<String>,
     allowed_names: HashSet<String>,
-    pub(super) limits: Limits,
 }
 
 impl Rules {
@@ -27,12 +28,11 @@ impl Rules {
             mime_types: fold(settings.mime_types),
             types: fold(settings.types),
             allowed_names: settings.allowed_names.iter().map(|name| name.to_lowercase()).collect(),
-            limits: settings.limits,
         }
     }
 
     /// The banned extension of `name`, with its dot.
-    pub(super) fn name(&self, name: &str) -> Option<String> {
+    pub(crate) fn name(&self, name: &str) -> Option<String> {
         if self.allowed_names.contains(&name.to_lowercase()) {
             return None;
         }
@@ -49,12 +49,12 @@ impl Rules {
     }
 
     /// Whether the declared type `kind` (lower case, without blanks) is banned.
-    pub(super) fn bans_mime_type(&self, kind: &str) -> bool {
+    pub(crate) fn bans_mime_type(&self, kind: &str) -> bool {
         self.mime_types.contains(kind)
     }
 
     /// The types of a part as amavis writes them, `.exe,.exe-ms`, when one of `labels` is banned.
-    pub(super) fn types(&self, labels: &[&str]) -> Option<String> {
+    pub(crate) fn types(&self, labels: &[&str]) -> Option<String> {
         let is_banned = labels.iter().any(|label| self.types.contains(*label));
         let dotted: Vec<String> = labels.iter().map(|label| format!(".{label}")).collect();
         is_banned.then(|| dotted.join(","))

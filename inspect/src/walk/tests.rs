@@ -5,18 +5,21 @@ mod tricks;
 use proptest::prelude::*;
 
 use super::*;
+use crate::attachments::guard;
 
 /// CPU time of this thread.
-pub(super) fn thread_seconds() -> i64 {
-    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_sec
+pub(crate) fn thread_seconds() -> i64 {
+    clock_gettime(ClockId::ThreadCPUTime).tv_sec
 }
 
-fn rules() -> Rules {
-    Rules::new(AttachmentRules::default())
+/// A process that may use a minute.
+fn by(rules: AttachmentRules) -> Inspection {
+    Inspection::new(rules, Duration::from_secs(60))
 }
 
-fn inspect(mail: &[u8]) -> Vec<Found> {
-    parts::inspect(mail, &rules())
+/// By the default rules; a panic fails the test.
+pub(crate) fn inspect(mail: &[u8]) -> Vec<Found> {
+    by(AttachmentRules::default()).walk(mail)
 }
 
 fn categories(mail: &[u8]) -> Vec<Category> {
@@ -121,7 +124,7 @@ fn sizes_at_both_sides_of_their_limits() {
     };
     let over = [Category::Unchecked(Unchecked::OverLimit)];
     let found = |settings: AttachmentRules, content: &str| -> Vec<Category> {
-        let found = parts::inspect(content.as_bytes(), &Rules::new(settings));
+        let found = by(settings).walk(content.as_bytes());
         found.into_iter().map(|found| found.category).collect()
     };
     let plain = "Subject: x\r\n\r\nhello";
@@ -144,9 +147,8 @@ fn the_lists_are_the_operators() {
         allowed_names: vec!["Setup.foo".into()],
         ..AttachmentRules::default()
     };
-    let rules = Rules::new(settings);
-    let is_banned =
-        |headers: &str, body: &str| !parts::inspect(mail(headers, body).as_bytes(), &rules).is_empty();
+    let rules = by(settings);
+    let is_banned = |headers: &str, body: &str| !rules.walk(mail(headers, body).as_bytes()).is_empty();
     assert!(is_banned("Content-Disposition: attachment; filename=a.foo", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=a.exe", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=setup.FOO", "x"));
