@@ -6,9 +6,20 @@
 //! judging what they are.
 
 mod budget;
+mod bytes;
+mod bzip2;
+mod codec;
 mod format;
+mod gzip;
+mod lzip;
+mod lzma;
 mod member;
 mod output;
+mod seven;
+mod tar;
+mod xz;
+mod zip;
+mod zstd;
 
 pub use budget::{Budget, Limit, Limits};
 pub use format::{Format, formats};
