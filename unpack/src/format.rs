@@ -1,7 +1,7 @@
 //! Which formats a content may be read as. Any that fits counts, not the first: a file that is two things at once is
 //! opened as both, because the reader at the other end picks the one that we did not think of.
 
-use crate::{Budget, Member, Passwords, Trouble};
+use crate::{Budget, Member, Passwords, Trouble, arj, cab, cfb, iso9660, lha, rar, tnef, uuencode, yenc};
 
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,16 +45,30 @@ pub enum Format {
 }
 
 /// Every format that `content` may be read as.
-pub fn formats(_content: &[u8]) -> Vec<Format> {
-    Vec::new()
+pub fn formats(content: &[u8]) -> Vec<Format> {
+    MAGICS.iter().filter(|(_, is)| is(content)).map(|(format, _)| *format).collect()
 }
+
+type Is = fn(&[u8]) -> bool;
+
+const MAGICS: [(Format, Is); 9] = [
+    (Format::Cab, cab::is),
+    (Format::Cfb, cfb::is),
+    (Format::Tnef, tnef::is),
+    (Format::Lha, lha::is),
+    (Format::Iso9660, iso9660::is),
+    (Format::Rar, rar::is),
+    (Format::Arj, arj::is),
+    (Format::UuEncode, uuencode::is),
+    (Format::YEnc, yenc::is),
+];
 
 pub(crate) fn open(
     format: Format,
-    _content: &[u8],
-    _budget: &mut Budget,
-    _passwords: &Passwords,
-    _visit: &mut dyn FnMut(Member),
+    content: &[u8],
+    budget: &mut Budget,
+    passwords: &Passwords,
+    visit: &mut dyn FnMut(Member),
 ) -> Vec<Trouble> {
     match format {
         Format::Zip => vec![Trouble::Unsupported("zip")],
@@ -66,14 +80,14 @@ pub(crate) fn open(
         Format::Lzma => vec![Trouble::Unsupported("lzma")],
         Format::Lzip => vec![Trouble::Unsupported("lzip")],
         Format::Zstd => vec![Trouble::Unsupported("zstd")],
-        Format::Cab => vec![Trouble::Unsupported("cab")],
-        Format::Cfb => vec![Trouble::Unsupported("cfb")],
-        Format::Tnef => vec![Trouble::Unsupported("tnef")],
-        Format::Lha => vec![Trouble::Unsupported("lha")],
-        Format::Iso9660 => vec![Trouble::Unsupported("iso9660")],
-        Format::Rar => vec![Trouble::Unsupported("rar")],
-        Format::Arj => vec![Trouble::Unsupported("arj")],
-        Format::UuEncode => vec![Trouble::Unsupported("uuencode")],
-        Format::YEnc => vec![Trouble::Unsupported("yenc")],
+        Format::Cab => cab::read(content, budget, passwords, visit),
+        Format::Cfb => cfb::read(content, budget, passwords, visit),
+        Format::Tnef => tnef::read(content, budget, passwords, visit),
+        Format::Lha => lha::read(content, budget, passwords, visit),
+        Format::Iso9660 => iso9660::read(content, budget, passwords, visit),
+        Format::Rar => rar::read(content, budget, passwords, visit),
+        Format::Arj => arj::read(content, budget, passwords, visit),
+        Format::UuEncode => uuencode::read(content, budget, passwords, visit),
+        Format::YEnc => yenc::read(content, budget, passwords, visit),
     }
 }

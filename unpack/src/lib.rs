@@ -5,10 +5,22 @@
 //! only, under `catch_unwind`. Deliberately absent: walking into members (the caller does that, with a depth), and
 //! judging what they are.
 
+mod arj;
 mod budget;
+mod bytes;
+mod cab;
+mod cfb;
 mod format;
+mod iso9660;
+mod lha;
+mod listing;
 mod member;
+mod names;
 mod output;
+mod rar;
+mod tnef;
+mod uuencode;
+mod yenc;
 
 pub use budget::{Budget, Limit, Limits};
 pub use format::{Format, formats};
