@@ -114,6 +114,8 @@ pub(crate) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
                 Line::Other(_) | Line::None => shape.is_ambiguous = true,
             }
             is_closed = content.get(end..).is_some_and(|rest| rest.starts_with(b"--"));
+            // Closed before it was opened.
+            shape.is_ambiguous |= is_closed && last.is_none();
             last = Some(at);
             sections.push(end);
         }

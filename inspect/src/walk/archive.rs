@@ -67,19 +67,26 @@ impl Walk<'_> {
         passwords: &Passwords,
     ) -> Vec<Met> {
         let mut troubles = Vec::new();
+        // On a panic what was found before counts.
+        let (met, walk) = (&mut troubles, &mut *self);
         let read = || {
             unpack::open(format, content, budget, passwords, &mut |member| {
-                troubles.extend(self.member(member, place));
+                met.extend(walk.member(member, place));
             })
         };
-        match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(of_all) => troubles.extend(of_all.into_iter().map(|trouble| Met { trouble, name: None })),
-            Err(_) => {
-                let what = format!("the reader of {} failed on it", look::short_type(format));
-                self.findings.unchecked(Unchecked::Failed, what);
-            }
-        }
+        let result = catch_unwind(AssertUnwindSafe(read));
+        let of_all = self.told(format, result);
+        troubles.extend(of_all.into_iter().map(|trouble| Met { trouble, name: None }));
         troubles
+    }
+
+    /// What a reader returned; a panic is a finding.
+    pub(super) fn told(&mut self, format: Format, result: std::thread::Result<Vec<Trouble>>) -> Vec<Trouble> {
+        result.unwrap_or_else(|_| {
+            let what = format!("the reader of {} failed on it", look::short_type(format));
+            self.findings.unchecked(Unchecked::Failed, what);
+            Vec::new()
+        })
     }
 
     /// Judges a member, and keeps it where it has to be opened.

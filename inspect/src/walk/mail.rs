@@ -140,9 +140,14 @@ impl Walk<'_> {
             PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {
                 let body = content.get(start..end.min(content.len())).unwrap_or_default();
                 reading.covered.push(start..end);
-                // A multipart whose boundary never comes is read as text by some and guessed at by others.
-                reading.is_ambiguous |= headers.is_multipart() && !body.trim_ascii().is_empty();
-                self.leaf(parent, depth, &headers, body);
+                if headers.is_multipart() {
+                    // One whose boundary never comes is read as text by some and guessed at by others.
+                    reading.is_ambiguous |= !body.trim_ascii().is_empty();
+                    let place = self.place(parent, depth, &headers, &[], &[]);
+                    self.multipart_as_a_whole(reading, start, &headers, &place);
+                } else {
+                    self.leaf(parent, depth, &headers, body);
+                }
                 None
             }
         }

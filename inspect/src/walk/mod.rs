@@ -60,14 +60,7 @@ impl Inspection {
     }
 
     fn walk(&self, content: &[u8]) -> Vec<Found> {
-        let mut walk = Walk {
-            inspection: self,
-            parser: parser(),
-            budget: Budget::new(&self.limits, content.len()),
-            findings: Findings::default(),
-            queue: Queue::new(self.limits.held_bytes_max),
-            texts: Texts::default(),
-        };
+        let mut walk = Walk::new(self, content.len());
         if content.len() > self.limits.content_bytes_max {
             walk.findings.over_limit("content bytes");
             return walk.findings.into_list();
@@ -112,7 +105,18 @@ struct Walk<'i> {
     texts: Texts,
 }
 
-impl Walk<'_> {
+impl<'i> Walk<'i> {
+    fn new(inspection: &'i Inspection, content_bytes: usize) -> Self {
+        Self {
+            inspection,
+            parser: parser(),
+            budget: Budget::new(&inspection.limits, content_bytes),
+            findings: Findings::default(),
+            queue: Queue::new(inspection.limits.held_bytes_max),
+            texts: Texts::default(),
+        }
+    }
+
     /// Opens it in its turn, if it is within the limits.
     fn open_later(&mut self, content: impl Into<Vec<u8>> + AsRef<[u8]>, opening: Opening, place: &Rc<Place>) {
         let limits = &self.inspection.limits;

@@ -1,5 +1,8 @@
 //! The rule on whole mails.
 
+mod archives;
+mod make;
+mod readings;
 mod tricks;
 
 use proptest::prelude::*;
@@ -67,7 +70,10 @@ fn honest_mails_are_clean() {
         "Subject: evil.exe\r\n\r\nContent-Disposition: attachment; filename=evil.exe\r\n".into(),
         "Subject: headers only\r\n".into(),
         mail("Content-Disposition: attachment; filename=report.pdf", "%PDF-1.4"),
-        mail("Content-Type: application/zip; name=\"a.exe.zip\"", "PK\x03\x04"),
+        mail(
+            "Content-Type: application/zip; name=\"a.exe.zip\"",
+            "PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ),
         mail("Content-Type: text/plain; name=\"exe\"", "x"),
         mail("Content-Type: text/plain; name=\"Version 1.2 of the report\"", "MZ writes today"),
         mail("Content-Type: message/rfc822", "Subject: fwd\r\n\r\nhello"),
