@@ -18,7 +18,6 @@ use self::crypt::Keys;
 use self::directory::{Directories, Listed};
 use self::header::{LOCAL, Local};
 use self::member::Entry;
-use crate::bytes::len;
 use crate::output::Total;
 use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 
@@ -84,9 +83,9 @@ impl Reader<'_> {
         visit: &mut dyn FnMut(Member),
     ) -> BTreeMap<usize, Entry> {
         let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
-        for Listed { central, base } in listed {
-            let shifted = i64::try_from(central.offset).ok().and_then(|offset| offset.checked_add(base));
-            let places = [shifted.and_then(|at| usize::try_from(at).ok()), Some(len(central.offset))];
+        for listed in listed {
+            let places = listed.places();
+            let central = listed.central;
             let mut found = 0;
             for at in places.into_iter().flatten() {
                 let Some(local) = Local::read(self.content, at) else { continue };
