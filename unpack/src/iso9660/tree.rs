@@ -108,7 +108,11 @@ impl<'a> Image<'a> {
                 let at = record.block.saturating_mul(reading.block_bytes);
                 let paths = paths(place, &record, self.content, reading);
                 if record.is_directory && paths.iter().all(|path| path.len() <= PATH_BYTES_MAX) {
-                    below.push(Place { at, size: record.size, path: paths.first().cloned().unwrap_or_default() });
+                    below.push(Place {
+                        at,
+                        size: record.size,
+                        path: paths.first().cloned().unwrap_or_default(),
+                    });
                 }
                 self.add(&record, at, paths, is_continued);
                 is_continued = record.has_more;
