@@ -1,7 +1,9 @@
 //! Which formats a content may be read as. Any that fits counts, not the first: a file that is two things at once is
 //! opened as both, because the reader at the other end picks the one that we did not think of.
 
-use crate::{Budget, Member, Passwords, Trouble, arj, cab, cfb, iso9660, lha, rar, tnef, uuencode, yenc};
+use crate::{Budget, Member, Passwords, Trouble};
+use crate::{arj, cab, cfb, iso9660, lha, rar, tnef, uuencode, yenc};
+use crate::{bzip2, gzip, lzip, lzma, seven, tar, xz, zip, zstd};
 
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,24 +46,65 @@ pub enum Format {
     YEnc,
 }
 
-/// Every format that `content` may be read as.
-pub fn formats(content: &[u8]) -> Vec<Format> {
-    MAGICS.iter().filter(|(_, is)| is(content)).map(|(format, _)| *format).collect()
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::Zip,
+        Self::SevenZ,
+        Self::Tar,
+        Self::Gzip,
+        Self::Bzip2,
+        Self::Xz,
+        Self::Lzma,
+        Self::Lzip,
+        Self::Zstd,
+        Self::Cab,
+        Self::Cfb,
+        Self::Tnef,
+        Self::Lha,
+        Self::Iso9660,
+        Self::Rar,
+        Self::Arj,
+        Self::UuEncode,
+        Self::YEnc,
+    ];
+
+    fn reader(self) -> Reader {
+        match self {
+            Self::Zip => Reader { is: zip::is, read: zip::read },
+            Self::SevenZ => Reader { is: seven::is, read: seven::read },
+            Self::Tar => Reader { is: tar::is, read: tar::read },
+            Self::Gzip => Reader { is: gzip::is, read: gzip::read },
+            Self::Bzip2 => Reader { is: bzip2::is, read: bzip2::read },
+            Self::Xz => Reader { is: xz::is, read: xz::read },
+            Self::Lzma => Reader { is: lzma::is, read: lzma::read },
+            Self::Lzip => Reader { is: lzip::is, read: lzip::read },
+            Self::Zstd => Reader { is: zstd::is, read: zstd::read },
+            Self::Cab => Reader { is: cab::is, read: cab::read },
+            Self::Cfb => Reader { is: cfb::is, read: cfb::read },
+            Self::Tnef => Reader { is: tnef::is, read: tnef::read },
+            Self::Lha => Reader { is: lha::is, read: lha::read },
+            Self::Iso9660 => Reader { is: iso9660::is, read: iso9660::read },
+            Self::Rar => Reader { is: rar::is, read: rar::read },
+            Self::Arj => Reader { is: arj::is, read: arj::read },
+            Self::UuEncode => Reader { is: uuencode::is, read: uuencode::read },
+            Self::YEnc => Reader { is: yenc::is, read: yenc::read },
+        }
+    }
 }
 
-type Is = fn(&[u8]) -> bool;
+type Read = fn(&[u8], &mut Budget, &Passwords, &mut dyn FnMut(Member)) -> Vec<Trouble>;
 
-const MAGICS: [(Format, Is); 9] = [
-    (Format::Cab, cab::is),
-    (Format::Cfb, cfb::is),
-    (Format::Tnef, tnef::is),
-    (Format::Lha, lha::is),
-    (Format::Iso9660, iso9660::is),
-    (Format::Rar, rar::is),
-    (Format::Arj, arj::is),
-    (Format::UuEncode, uuencode::is),
-    (Format::YEnc, yenc::is),
-];
+/// What each format's module has.
+struct Reader {
+    is: fn(&[u8]) -> bool,
+    read: Read,
+}
+
+/// Every format that `content` may be read as.
+pub fn formats(content: &[u8]) -> Vec<Format> {
+    Format::ALL.into_iter().filter(|format| (format.reader().is)(content)).collect()
+}
 
 pub(crate) fn open(
     format: Format,
@@ -70,24 +113,5 @@ pub(crate) fn open(
     passwords: &Passwords,
     visit: &mut dyn FnMut(Member),
 ) -> Vec<Trouble> {
-    match format {
-        Format::Zip => vec![Trouble::Unsupported("zip")],
-        Format::SevenZ => vec![Trouble::Unsupported("7z")],
-        Format::Tar => vec![Trouble::Unsupported("tar")],
-        Format::Gzip => vec![Trouble::Unsupported("gzip")],
-        Format::Bzip2 => vec![Trouble::Unsupported("bzip2")],
-        Format::Xz => vec![Trouble::Unsupported("xz")],
-        Format::Lzma => vec![Trouble::Unsupported("lzma")],
-        Format::Lzip => vec![Trouble::Unsupported("lzip")],
-        Format::Zstd => vec![Trouble::Unsupported("zstd")],
-        Format::Cab => cab::read(content, budget, passwords, visit),
-        Format::Cfb => cfb::read(content, budget, passwords, visit),
-        Format::Tnef => tnef::read(content, budget, passwords, visit),
-        Format::Lha => lha::read(content, budget, passwords, visit),
-        Format::Iso9660 => iso9660::read(content, budget, passwords, visit),
-        Format::Rar => rar::read(content, budget, passwords, visit),
-        Format::Arj => arj::read(content, budget, passwords, visit),
-        Format::UuEncode => uuencode::read(content, budget, passwords, visit),
-        Format::YEnc => yenc::read(content, budget, passwords, visit),
-    }
+    (format.reader().read)(content, budget, passwords, visit)
 }

@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read};
 
 use crate::{Budget, Content, Limit, Trouble};
 
-/// So little that the budget is asked often, so much that asking costs nothing.
-const CHUNK_BYTES: usize = 32 * 1024;
+/// So little that the budget is asked often and that a decoder which fails has not much to throw away.
+const CHUNK_BYTES: usize = 8 * 1024;
 
 /// Reads `from` to its end or to the first trouble. `input_bytes` is what the output is made of: the ratio counts
 /// against it. `damaged` is told when the decoder fails without saying more.
@@ -57,10 +57,28 @@ fn charge(more: usize, before: usize, input_bytes: usize, budget: &mut Budget) -
     budget.output(more as u64, member_bytes as u64, input_bytes as u64)
 }
 
+/// All output of one container against its input: members that share their data, or a block that many members are in,
+/// have no ratio of their own.
+pub(crate) struct Total {
+    input_bytes: u64,
+    out_bytes_before: u64,
+}
+
+impl Total {
+    pub(crate) fn new(input_bytes: usize, budget: &Budget) -> Self {
+        Self { input_bytes: input_bytes as u64, out_bytes_before: budget.out_bytes() }
+    }
+
+    pub(crate) fn check(&self, budget: &Budget) -> Result<(), Limit> {
+        budget.ratio(budget.out_bytes().saturating_sub(self.out_bytes_before), self.input_bytes)
+    }
+}
+
 /// A decoder of ours tells its trouble through `io::Error`; what any other says is damage.
 pub(crate) fn trouble_of(error: std::io::Error, damaged: &'static str) -> Trouble {
-    match error.downcast::<Trouble>() {
-        Ok(trouble) => trouble,
-        Err(_) => Trouble::Damaged(damaged),
+    match error.kind() {
+        ErrorKind::OutOfMemory => Limit::Dictionary.into(),
+        ErrorKind::Unsupported => Trouble::Unsupported(damaged),
+        _ => error.downcast::<Trouble>().unwrap_or(Trouble::Damaged(damaged)),
     }
 }

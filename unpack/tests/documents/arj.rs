@@ -39,7 +39,7 @@ fn stored<'a>(name: &'a [u8], data: &'a [u8]) -> Header<'a> {
     Header { flags: 0, method: 0, kind: 0, name, data }
 }
 
-pub fn archive() -> Vec<u8> {
+pub(crate) fn archive() -> Vec<u8> {
     let directory = Header { kind: 3, ..stored(b"dir", b"") };
     let garbled = Header { flags: 1, ..stored(b"secret.exe", b"garbled") };
     [

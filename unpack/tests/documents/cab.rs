@@ -7,7 +7,7 @@ use unpack::{Format, Limits};
 use crate::run::{Run, run, run_within};
 
 /// A cabinet with one folder of stored blocks. Files are name, offset, size and folder.
-pub fn cabinet(files: &[(&[u8], u32, u32, u16)], method: u16, blocks: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn cabinet(files: &[(&[u8], u32, u32, u16)], method: u16, blocks: &[&[u8]]) -> Vec<u8> {
     let names: usize = files.iter().map(|(name, ..)| 16 + name.len() + 1).sum();
     let data_at = 36 + 8 + names;
     let mut cabinet = b"MSCF\0\0\0\0".to_vec();
@@ -38,7 +38,7 @@ pub fn cabinet(files: &[(&[u8], u32, u32, u16)], method: u16, blocks: &[&[u8]]) 
     cabinet
 }
 
-pub fn ms_zip(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn ms_zip(name: &str, content: &[u8]) -> Vec<u8> {
     let mut builder = cab::CabinetBuilder::new();
     builder.add_folder(cab::CompressionType::MsZip).add_file(name);
     let mut writer = builder.build(Cursor::new(Vec::new())).unwrap();
@@ -49,7 +49,7 @@ pub fn ms_zip(name: &str, content: &[u8]) -> Vec<u8> {
 }
 
 /// What a text of this length compresses to is neither nothing nor all of it.
-pub fn text(bytes: usize) -> Vec<u8> {
+pub(crate) fn text(bytes: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut word = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -170,6 +170,6 @@ fn files_that_share_their_bytes_are_charged_for_each() {
     assert_eq!(run.members.len(), 10);
 }
 
-pub fn visited(run: &Run) -> usize {
+pub(crate) fn visited(run: &Run) -> usize {
     run.members.iter().map(|member| member.content.bytes.len()).sum()
 }

@@ -7,7 +7,7 @@ use unpack::{Format, Kind, Limits};
 use crate::cab::{text, visited};
 use crate::run::{run, run_within};
 
-pub fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
     let mut file = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).unwrap();
     for (path, content) in streams {
         if let Some((storage, _)) = path.rsplit_once('/') {
@@ -24,7 +24,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 /// As Packager writes it.
-pub fn package(names: [&str; 3], data: &[u8], kind: u16) -> Vec<u8> {
+pub(crate) fn package(names: [&str; 3], data: &[u8], kind: u16) -> Vec<u8> {
     let mut stream = vec![0, 0, 0, 0, 2, 0];
     for name in &names[..2] {
         stream.extend(name.bytes());

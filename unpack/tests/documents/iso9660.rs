@@ -7,24 +7,24 @@ use crate::run::{run, run_within};
 
 const SECTOR: usize = 2048;
 
-pub struct Disc {
+pub(crate) struct Disc {
     bytes: Vec<u8>,
 }
 
 impl Disc {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bytes: vec![0; 24 * SECTOR] }
     }
 
     /// Puts it on sectors of its own and says where.
-    pub fn put(&mut self, content: &[u8]) -> u32 {
+    pub(crate) fn put(&mut self, content: &[u8]) -> u32 {
         let at = self.bytes.len() / SECTOR;
         self.bytes.extend(content);
         self.bytes.resize(self.bytes.len().next_multiple_of(SECTOR), 0);
         u32::try_from(at).unwrap()
     }
 
-    pub fn descriptor(&mut self, number: usize, kind: u8, root: u32, escapes: &[u8]) {
+    pub(crate) fn descriptor(&mut self, number: usize, kind: u8, root: u32, escapes: &[u8]) {
         let sector = &mut self.bytes[(16 + number) * SECTOR..(17 + number) * SECTOR];
         sector[0] = kind;
         sector[1..6].copy_from_slice(b"CD001");
@@ -34,13 +34,13 @@ impl Disc {
         sector[156..156 + record.len()].copy_from_slice(&record);
     }
 
-    pub fn finish(mut self, descriptors: usize) -> Vec<u8> {
+    pub(crate) fn finish(mut self, descriptors: usize) -> Vec<u8> {
         self.descriptor(descriptors, 255, 0, b"");
         self.bytes
     }
 }
 
-pub fn record(block: u32, size: u32, flags: u8, name: &[u8], system_use: &[u8]) -> Vec<u8> {
+pub(crate) fn record(block: u32, size: u32, flags: u8, name: &[u8], system_use: &[u8]) -> Vec<u8> {
     let mut record = vec![0, 0];
     for figure in [block, size] {
         record.extend(figure.to_le_bytes());
@@ -50,7 +50,7 @@ pub fn record(block: u32, size: u32, flags: u8, name: &[u8], system_use: &[u8]) 
     record.extend([flags, 0, 0, 1, 0, 0, 1]);
     record.push(u8::try_from(name.len()).unwrap());
     record.extend(name);
-    if name.len() % 2 == 0 {
+    if name.len().is_multiple_of(2) {
         record.push(0);
     }
     record.extend(system_use);
@@ -63,7 +63,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 /// A file in a directory, in both trees, and one that only Joliet shows.
-pub fn disc() -> Vec<u8> {
+pub(crate) fn disc() -> Vec<u8> {
     let mut disc = Disc::new();
     let file = disc.put(b"MZ data");
     let hidden = disc.put(b"only here");

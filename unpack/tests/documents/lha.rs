@@ -36,7 +36,7 @@ fn chain(extensions: &[(u8, &[u8])], is_wide: bool) -> Vec<u8> {
     chain
 }
 
-pub fn short(
+pub(crate) fn short(
     level: u8,
     method: &[u8; 5],
     name: &[u8],
@@ -72,7 +72,7 @@ fn long(level: u8, method: &[u8; 5], extensions: &[(u8, &[u8])], data: &[u8], un
 }
 
 /// `-lh5-` with one block of `count` times the same code: a literal, or 256 and above a reference.
-pub fn constant(count: u16, code: u16) -> Vec<u8> {
+pub(crate) fn constant(count: u16, code: u16) -> Vec<u8> {
     let mut bits = format!("{count:016b}{:05b}{:05b}{:09b}{code:09b}{:04b}{:04b}", 0, 0, 0, 0, 0);
     bits.push_str(&"0".repeat(32));
     bits.as_bytes()

@@ -35,7 +35,7 @@ fn archive_4(main_flags: u16, blocks: &[Vec<u8>]) -> Vec<u8> {
     .concat()
 }
 
-pub fn version_4() -> Vec<u8> {
+pub(crate) fn version_4() -> Vec<u8> {
     archive_4(
         0,
         &[
@@ -98,7 +98,7 @@ fn archive_5(blocks: &[Vec<u8>]) -> Vec<u8> {
     .concat()
 }
 
-pub fn version_5() -> Vec<u8> {
+pub(crate) fn version_5() -> Vec<u8> {
     archive_5(&[
         file_5(0, 0, b"a.exe", b"", b"MZ", b"MZ"),
         file_5(1, 0, b"dir", b"", b"", b""),

@@ -5,7 +5,7 @@ use unpack::{Format, formats};
 use crate::cab::text;
 use crate::run::run;
 
-pub fn uu(name: &str, content: &[u8]) -> String {
+pub(crate) fn uu(name: &str, content: &[u8]) -> String {
     let mut lines = format!("begin 644 {name}\n");
     for line in content.chunks(45) {
         let coded = |sextet: u32| if sextet == 0 { '`' } else { char::from_u32(32 + sextet).unwrap() };
@@ -20,7 +20,7 @@ pub fn uu(name: &str, content: &[u8]) -> String {
     lines + "`\nend\n"
 }
 
-pub fn yenc(fields: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn yenc(fields: &str, content: &[u8]) -> Vec<u8> {
     let mut lines = format!("=ybegin line=128 size={}{fields}\r\n", content.len()).into_bytes();
     for line in content.chunks(128) {
         for byte in line {

@@ -15,7 +15,7 @@ fn attribute(level: u8, id: u16, kind: u16, data: &[u8]) -> Vec<u8> {
     attribute
 }
 
-pub fn tnef(attributes: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn tnef(attributes: &[Vec<u8>]) -> Vec<u8> {
     let mut content = 0x223e_9f78_u32.to_le_bytes().to_vec();
     content.extend([1, 0]);
     content.extend(attributes.concat());
@@ -57,7 +57,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 /// An attachment: its short name and data as attributes, long names as properties.
-pub fn with_attachment() -> Vec<u8> {
+pub(crate) fn with_attachment() -> Vec<u8> {
     let block = properties(&[
         (0x0e21, Value::Fixed(3, &[1, 0, 0, 0])),
         (0x8001, Value::Fixed(0x40, &[0; 8])),
