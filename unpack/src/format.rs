@@ -1,10 +1,9 @@
 //! Which formats a content may be read as. Any that fits counts, not the first: a file that is two things at once is
 //! opened as both, because the reader at the other end picks the one that we did not think of.
 
-use crate::{
-    Budget, Member, Passwords, Trouble, arj, bzip2, cab, cfb, gzip, iso9660, lha, lzip, lzma, rar, seven,
-};
-use crate::{tar, tnef, uuencode, xz, yenc, zip, zstd};
+use crate::{Budget, Member, Passwords, Trouble};
+use crate::{arj, cab, cfb, iso9660, lha, rar, tnef, uuencode, yenc};
+use crate::{bzip2, gzip, lzip, lzma, seven, tar, xz, zip, zstd};
 
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,6 +5,9 @@
 //! only, under `catch_unwind`. Deliberately absent: walking into members (the caller does that, with a depth), and
 //! judging what they are.
 
+#![warn(missing_docs)]
+#![warn(clippy::indexing_slicing)]
+
 mod arj;
 mod budget;
 mod bytes;

@@ -86,7 +86,7 @@ fn has_data(mut text: &[u8], coding: Coding) -> bool {
         let (line, rest) = split_line(text);
         if !line.trim_ascii().is_empty() {
             return match coding {
-                Coding::Uu => line == b"end" || fits(line, false),
+                Coding::Uu => line == b"end" || fits(line),
                 Coding::Base64 => line.iter().all(|&byte| sextet(byte).is_some() || byte == b'='),
             };
         }
@@ -95,14 +95,13 @@ fn has_data(mut text: &[u8], coding: Coding) -> bool {
     false
 }
 
-/// Whether a line may be one of data. `is_inside`: blanks at its end may have been lost.
-fn fits(line: &[u8], is_inside: bool) -> bool {
+/// Whether a line may be one of data. Blanks at its end, which are zeros, may have been lost on the way.
+fn fits(line: &[u8]) -> bool {
     let Some((&first, data)) = line.split_first() else { return false };
     let bytes = usize::from(first.wrapping_sub(b' ') & 0x3f);
-    let is_coded = line.iter().all(|byte| (b' '..=b'`').contains(byte));
-    // A checksum may follow; the last group is cut short by some.
+    // A checksum may follow.
     let most = bytes.div_ceil(3) * 4 + 2;
-    is_coded && data.len() <= most && (is_inside || data.len() >= (bytes * 4).div_ceil(3))
+    data.len() <= most && line.iter().all(|byte| (b' '..=b'`').contains(byte))
 }
 
 fn block(mut text: &[u8], coding: Coding, budget: &mut Budget) -> Content {
@@ -147,7 +146,7 @@ fn decode(line: &[u8], coding: Coding, output: &mut Vec<u8>) -> bool {
 }
 
 fn decode_uu(line: &[u8], output: &mut Vec<u8>) -> bool {
-    if !fits(line, true) {
+    if !fits(line) {
         return false;
     }
     let Some((&first, data)) = line.split_first() else { return false };

@@ -1,5 +1,6 @@
 //! The stream of a folder, cut into its files while it is decoded. Only what the files still to come may need is kept.
 
+use crate::listing::nothing;
 use crate::{Budget, Content, Limit, Trouble};
 
 use super::blocks::Blocks;
@@ -27,14 +28,18 @@ impl<'a> Folder<'a> {
         self.pass(begin);
         // Files may share a range: what was decoded for an earlier one counts again when it is copied again.
         let again = (self.buffer.len() as u64).min(u64::from(file.size));
-        let decoded = budget.output(again, again, again).and_then(|()| self.decode_to(begin, end, budget));
-        if let Err(limit) = decoded {
+        if let Err(limit) = budget.output(again, again, again) {
             self.end = Some(limit.into());
+            return nothing(self.end);
         }
+        let limit = self.decode_to(begin, end, budget).err().map(Trouble::from);
+        self.end = limit.or(self.end);
         let have = usize::try_from(file.size).unwrap_or(usize::MAX).min(self.buffer.len());
         let is_here = self.base == begin || have == 0;
         let bytes = self.buffer.get(..have).filter(|_| is_here).unwrap_or_default().to_vec();
-        let trouble = if (bytes.len() as u64) < u64::from(file.size) {
+        let trouble = if limit.is_some() {
+            limit
+        } else if (bytes.len() as u64) < u64::from(file.size) {
             let short =
                 if file.is_to_continue() { "goes on in another cabinet" } else { "folder ends early" };
             Some(self.end.unwrap_or(Trouble::Damaged(short)))

@@ -9,6 +9,7 @@ mod msg;
 mod msi;
 mod office;
 mod package;
+mod powerpoint;
 mod sectors;
 
 use crate::listing::{Listing, nothing};
@@ -70,23 +71,27 @@ fn stream(
     attachments: &msg::Attachments,
     listing: &mut Listing<'_>,
 ) -> Result<(), Limit> {
+    // Read before it is charged as a member: what is in it has to be found while it is here.
     let content = content(sectors, entry, listing.budget());
-    let package = package::read(&entry.name, &content.bytes);
     let is_encrypted = office::is_encrypted(&entry.name, &content.bytes);
     if is_encrypted {
         listing.trouble(Trouble::Encrypted);
     }
+    if let Some(package) = package::read(&entry.name, &content.bytes) {
+        give_package(&package, listing)?;
+    }
+    powerpoint::give(&entry.name, &content.bytes, listing)?;
     let mut names = attachments.names(entry);
     if names.is_empty() {
         names.extend([directory.path(id), msi::name(&entry.name)]);
     }
-    // A package is copied before its stream is handed on, and charged as what it is: another member.
-    let packed = package.map(|package| (package.names, package.is_whole, package.data.to_vec()));
-    listing.give(names, Kind::File, is_encrypted, |_| content)?;
-    let Some((names, is_whole, data)) = packed else { return Ok(()) };
-    listing.give(names, Kind::File, false, |budget| {
-        let mut content = stored(&data, budget);
-        if !is_whole {
+    listing.give(names, Kind::File, is_encrypted, |_| content)
+}
+
+fn give_package(package: &package::Package<'_>, listing: &mut Listing<'_>) -> Result<(), Limit> {
+    listing.give(package.names.clone(), Kind::File, false, |budget| {
+        let mut content = stored(package.data, budget);
+        if !package.is_whole {
             content.trouble = content.trouble.or(Some(Trouble::Damaged("truncated")));
         }
         content

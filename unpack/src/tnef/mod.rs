@@ -49,6 +49,8 @@ pub(crate) fn read(
 struct Attachment<'a> {
     names: Vec<Vec<u8>>,
     parts: Vec<Found<'a>>,
+    /// Its icon: not under its name.
+    icon: Option<&'a [u8]>,
 }
 
 fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
@@ -91,9 +93,8 @@ impl<'a> Attachment<'a> {
     fn take(&mut self, attribute: &Attribute<'a>) -> bool {
         match attribute.id {
             ATTACH_TITLE | ATTACH_TRANSPORT_NAME => self.names.push(until_nul(attribute.data).to_vec()),
-            ATTACH_DATA | ATTACH_META_FILE => {
-                self.parts.push(Found { kind: Part::Bytes, data: attribute.data });
-            }
+            ATTACH_DATA => self.parts.push(Found { kind: Part::Bytes, data: attribute.data }),
+            ATTACH_META_FILE => self.icon = Some(attribute.data),
             ATTACHMENT => {
                 let (parts, names, is_whole) = properties::read(attribute.data);
                 self.parts.extend(parts);
@@ -107,7 +108,10 @@ impl<'a> Attachment<'a> {
 }
 
 fn give_attachment(attachment: Attachment<'_>, listing: &mut Listing<'_>) -> Result<(), Limit> {
-    let Attachment { names, parts } = attachment;
+    let Attachment { names, parts, icon } = attachment;
+    if let Some(data) = icon {
+        give(Vec::new(), &Found { kind: Part::Bytes, data }, listing)?;
+    }
     if parts.is_empty() && !names.is_empty() {
         return listing.give(names, Kind::File, false, |_| nothing(None));
     }
