@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::faults::{self, Reaction};
-use crate::walk::Inspection;
+use crate::walk::{Inspection, Seen};
 
 /// What holds the process.
 pub trait Held {
@@ -83,10 +83,10 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
                 continue;
             }
             let start = micros();
-            let mut findings = inspection.inspect(&content);
+            let Seen { mut findings, opened } = inspection.inspect(&content);
             findings.iter_mut().for_each(shorten);
             let micros = micros().saturating_sub(start);
-            self.say(&Report { serial, micros, findings })?;
+            self.say(&Report { serial, micros, findings, opened })?;
         }
         Ok(())
     }

@@ -97,6 +97,7 @@ impl Walk<'_> {
                 self.findings.over_limit("bytes of a name");
             }
         }
+        self.opened += u64::from(is_encrypted && content.trouble.is_none());
         let is_file = kind == Kind::File || (kind == Kind::Directory && !content.bytes.is_empty());
         let look = if is_file { Look::at(&content.bytes) } else { Look::default() };
         let mut types: Vec<String> = look.labels.iter().map(|label| (*label).to_owned()).collect();

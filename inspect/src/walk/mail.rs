@@ -206,10 +206,11 @@ impl Walk<'_> {
 
     /// What is in no part: before the first one, behind the last, and where mail-parser gave up.
     fn leftovers(&mut self, place: &Rc<Place>, reading: &mut Reading<'_>) {
+        let end = reading.content.len();
+        reading.covered.push(end..end);
         reading.covered.sort_by_key(|range| (range.start, range.end));
         let mut start = 0;
-        let end = reading.content.len();
-        for range in reading.covered.clone().into_iter().chain([end..end]) {
+        for range in std::mem::take(&mut reading.covered) {
             let gap = reading.content.get(start..range.start).unwrap_or_default().trim_ascii();
             start = start.max(range.end);
             // Most are one delimiter.

@@ -44,6 +44,14 @@ pub(crate) struct Inspection {
     passwords: Vec<Vec<u8>>,
 }
 
+/// What was seen in a mail.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) findings: Vec<Found>,
+    /// Encrypted members whose password was known.
+    pub(crate) opened: u64,
+}
+
 impl Inspection {
     /// By these rules, where a mail may use `cpu` before its process is killed.
     pub(crate) fn new(mut settings: AttachmentRules, cpu: Duration) -> Self {
@@ -55,15 +63,15 @@ impl Inspection {
     }
 
     /// What is found in `content`; a panic of a parser is a finding.
-    pub(crate) fn inspect(&self, content: &[u8]) -> Vec<Found> {
+    pub(crate) fn inspect(&self, content: &[u8]) -> Seen {
         caught(|| self.walk(content))
     }
 
-    fn walk(&self, content: &[u8]) -> Vec<Found> {
+    fn walk(&self, content: &[u8]) -> Seen {
         let mut walk = Walk::new(self, content.len());
         if content.len() > self.limits.content_bytes_max {
             walk.findings.over_limit("content bytes");
-            return walk.findings.into_list();
+            return walk.seen();
         }
         let mut unpacking = unpack::Budget::new(self.unpack_limits(), cpu_time);
         walk.mail(content, &Place::mail());
@@ -78,7 +86,7 @@ impl Inspection {
                 }
             }
         }
-        walk.findings.into_list()
+        walk.seen()
     }
 
     fn unpack_limits(&self) -> unpack::Limits {
@@ -103,6 +111,7 @@ struct Walk<'i> {
     findings: Findings,
     queue: Queue,
     texts: Texts,
+    opened: u64,
 }
 
 impl<'i> Walk<'i> {
@@ -114,7 +123,12 @@ impl<'i> Walk<'i> {
             findings: Findings::default(),
             queue: Queue::new(inspection.limits.held_bytes_max),
             texts: Texts::default(),
+            opened: 0,
         }
+    }
+
+    fn seen(self) -> Seen {
+        Seen { findings: self.findings.into_list(), opened: self.opened }
     }
 
     /// Opens it in its turn, if it is within the limits.
@@ -149,7 +163,9 @@ fn cpu_time() -> Duration {
     seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or_default())
 }
 
-fn caught(inspect: impl FnOnce() -> Vec<Found>) -> Vec<Found> {
-    let failed = || Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it");
-    catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(|_| vec![failed()])
+fn caught(inspect: impl FnOnce() -> Seen) -> Seen {
+    catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(|_| {
+        let failed = Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it");
+        Seen { findings: vec![failed], opened: 0 }
+    })
 }

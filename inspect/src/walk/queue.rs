@@ -112,3 +112,56 @@ fn key(digest: &[u8; 32], opening: &Opening, place: &Place) -> [u8; 32] {
     }
     *hasher.finalize().as_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::Node;
+    use super::*;
+
+    fn named(name: &str) -> Node {
+        Node { names: vec![name.into()], ..Node::default() }
+    }
+
+    fn archive() -> Opening {
+        Opening::Archive(vec![Format::Zip])
+    }
+
+    #[test]
+    fn the_same_is_opened_once_at_a_path_and_again_where_it_is_less_deep() {
+        let mut queue = Queue::new(100);
+        let mail = Place::mail();
+        let deep = Place::part(&mail, 5, named("a"));
+        assert_eq!(queue.push(*b"x", archive(), &deep), Ok(()));
+        assert_eq!(queue.push(*b"x", archive(), &Place::part(&mail, 5, named("a"))), Err(Refused::Known));
+        assert_eq!(queue.push(*b"x", archive(), &Place::part(&mail, 6, named("a"))), Err(Refused::Known));
+        assert_eq!(queue.push(*b"x", archive(), &Place::part(&mail, 4, named("a"))), Ok(()));
+        assert_eq!(queue.push(*b"x", archive(), &Place::part(&mail, 5, named("b"))), Ok(()));
+        assert_eq!(queue.push(*b"x", Opening::Mail, &deep), Ok(()));
+    }
+
+    #[test]
+    fn what_is_in_itself_is_told() {
+        let mut queue = Queue::new(100);
+        let outer = Place::part(&Place::mail(), 0, named("a"));
+        assert_eq!(queue.push(*b"quine", archive(), &outer), Ok(()));
+        let between = Place::member(&outer, named("b"));
+        assert_eq!(queue.push(*b"other", archive(), &between), Ok(()));
+        let inner = Place::member(&between, named("c"));
+        assert_eq!(queue.push(*b"quine", archive(), &inner), Err(Refused::Endless));
+    }
+
+    #[test]
+    fn mails_come_first_the_last_of_each_before_the_others_and_all_within_the_limit() {
+        let mut queue = Queue::new(3);
+        let place = Place::mail();
+        for (content, opening) in [(b"1", archive()), (b"2", Opening::Mail), (b"3", archive())] {
+            assert_eq!(queue.push(*content, opening, &place), Ok(()));
+        }
+        assert_eq!(queue.push(*b"4", archive(), &place), Err(Refused::TooMuch));
+        let order: Vec<Vec<u8>> = std::iter::from_fn(|| queue.pop()).map(|job| job.content).collect();
+        assert_eq!(order, [b"2", b"3", b"1"]);
+        assert_eq!(queue.push(*b"567", archive(), &place), Ok(()));
+        queue.drop_archives();
+        assert_eq!(queue.push(*b"890", archive(), &place), Ok(()));
+    }
+}

@@ -22,7 +22,7 @@ fn by(rules: AttachmentRules) -> Inspection {
 
 /// By the default rules; a panic fails the test.
 pub(crate) fn inspect(mail: &[u8]) -> Vec<Found> {
-    by(AttachmentRules::default()).walk(mail)
+    by(AttachmentRules::default()).walk(mail).findings
 }
 
 fn categories(mail: &[u8]) -> Vec<Category> {
@@ -130,7 +130,7 @@ fn sizes_at_both_sides_of_their_limits() {
     };
     let over = [Category::Unchecked(Unchecked::OverLimit)];
     let found = |settings: AttachmentRules, content: &str| -> Vec<Category> {
-        let found = by(settings).walk(content.as_bytes());
+        let found = by(settings).walk(content.as_bytes()).findings;
         found.into_iter().map(|found| found.category).collect()
     };
     let plain = "Subject: x\r\n\r\nhello";
@@ -154,7 +154,8 @@ fn the_lists_are_the_operators() {
         ..AttachmentRules::default()
     };
     let rules = by(settings);
-    let is_banned = |headers: &str, body: &str| !rules.walk(mail(headers, body).as_bytes()).is_empty();
+    let is_banned =
+        |headers: &str, body: &str| !rules.walk(mail(headers, body).as_bytes()).findings.is_empty();
     assert!(is_banned("Content-Disposition: attachment; filename=a.foo", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=a.exe", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=setup.FOO", "x"));
@@ -167,7 +168,10 @@ fn the_lists_are_the_operators() {
 #[test]
 fn a_panic_is_a_failed_check() {
     let found = caught(|| panic!("a parser's mistake"));
-    assert_eq!(found, [Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it")]);
+    assert_eq!(
+        found.findings,
+        [Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it")]
+    );
 }
 
 /// Pieces that make structure likely.

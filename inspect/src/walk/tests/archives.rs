@@ -121,7 +121,7 @@ fn limits_at_both_sides() {
         let found = |value| {
             let mut rules = AttachmentRules::default();
             set(&mut rules.limits, value);
-            by(rules).walk(&attached("a.zip", content))
+            by(rules).walk(&attached("a.zip", content)).findings
         };
         assert_eq!(found(within), [], "{name}");
         assert_eq!(found(beyond), [Found::new(OVER_LIMIT, format!("beyond the limit of {name}"))]);
@@ -129,11 +129,12 @@ fn limits_at_both_sides() {
     let held = |held_bytes_max| {
         let mut rules = AttachmentRules::default();
         rules.limits.held_bytes_max = held_bytes_max;
-        by(rules).walk(&attached("a.zip", &two))
+        by(rules).walk(&attached("a.zip", &two)).findings
     };
     assert_eq!(held(two.len()), []);
     assert_eq!(held(two.len() - 1), [Found::new(OVER_LIMIT, "beyond the limit of bytes held")]);
-    let found = Inspection::new(AttachmentRules::default(), Duration::ZERO).walk(&attached("a.zip", &two));
+    let found =
+        Inspection::new(AttachmentRules::default(), Duration::ZERO).walk(&attached("a.zip", &two)).findings;
     assert_eq!(found, [Found::new(OVER_LIMIT, "beyond the limit of CPU time")]);
 }
 
@@ -146,7 +147,7 @@ fn what_is_behind_the_end_of_the_budget_is_not_clean() {
         many.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
     let inner = make::zip(&many);
     let content = make::zip(&[("1.zip", &inner), ("2.zip", &inner), ("evil.exe", b"x")]);
-    let found = by(rules).walk(&attached("a.zip", &content));
+    let found = by(rules).walk(&attached("a.zip", &content)).findings;
     assert!(found.contains(&Found::new(OVER_LIMIT, "beyond the limit of members")), "{found:?}");
     assert!(found.contains(&Found::new(Category::Banned, ".exe: evil.exe")), "{found:?}");
 }
@@ -195,7 +196,8 @@ fn what_is_encrypted_is_told_unless_its_password_is_known() {
         let found = inspect(&mails(&program, "no word about it"));
         assert!(only(&found, ENCRYPTED), "{format}: {found:?}");
         let telling = "The password is: s3cret!\r\nRegards";
-        assert_eq!(inspect(&mails(&honest, telling)), [], "{format}");
+        let seen = by(AttachmentRules::default()).walk(&mails(&honest, telling));
+        assert_eq!(seen, Seen { findings: Vec::new(), opened: 1 }, "{format}");
         let banned = [Found::new(Category::Banned, ".exe,.exe-ms: good.txt")];
         assert_eq!(inspect(&mails(&program, telling)), banned, "{format}");
         let subject =
@@ -205,7 +207,7 @@ fn what_is_encrypted_is_told_unless_its_password_is_known() {
             passwords: vec!["other".into(), "s3cret!".into()],
             ..AttachmentRules::default()
         };
-        assert_eq!(by(rules).walk(&mails(&program, "x")), banned, "{format}");
+        assert_eq!(by(rules).walk(&mails(&program, "x")).findings, banned, "{format}");
         // Its name is read without a password.
         has(&mails(&make::encrypted("evil.exe", b"x", "unknown"), "x"), ".exe: evil.exe");
     }
@@ -215,7 +217,7 @@ fn what_is_encrypted_is_told_unless_its_password_is_known() {
 fn macros_have_a_type() {
     let rules = AttachmentRules { types: vec!["macro".into()], ..AttachmentRules::default() };
     let is_banned = |content: &[u8]| {
-        let found = by(rules.clone()).walk(&attached("a.doc", content));
+        let found = by(rules.clone()).walk(&attached("a.doc", content)).findings;
         found.iter().any(|found| found.category == Category::Banned)
     };
     assert!(is_banned(&make::zip(&[("[Content_Types].xml", b"<x/>"), ("word/vbaProject.bin", b"x")])));

@@ -73,7 +73,9 @@ pub(super) fn encrypted(name: &str, content: &[u8], password: &str) -> Vec<u8> {
 }
 
 /// Name, content, packed content, method, flags.
-fn zip_of(members: &[(&str, &[u8], Vec<u8>, u16, u16)]) -> Vec<u8> {
+type Packed<'m> = (&'m str, &'m [u8], Vec<u8>, u16, u16);
+
+fn zip_of(members: &[Packed<'_>]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, content, packed, method, flags) in members {
         let offset = u32::try_from(out.len()).unwrap();
