@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use super::headers::{Headers, is_encoded};
 use crate::attachments::decode;
 
+/// Not standard, yet known by these names; found by its first line, so that the body as it is will do.
+const UUENCODE: [&str; 4] = ["x-uuencode", "uuencode", "x-uue", "uue"];
+
 /// `body` as it is, and as each declared encoding reads it; an unknown encoding may be any. Each of at most
 /// `bytes_max` bytes.
 pub(super) fn views<'b>(body: &'b [u8], headers: &Headers, bytes_max: usize) -> Vec<Cow<'b, [u8]>> {
@@ -15,6 +18,9 @@ pub(super) fn views<'b>(body: &'b [u8], headers: &Headers, bytes_max: usize) -> 
         }
     };
     for encoding in headers.encodings.iter().filter(|encoding| is_encoded(encoding)) {
+        if UUENCODE.contains(&encoding.as_str()) {
+            continue;
+        }
         if encoding != "quoted-printable" {
             add(decode::base64(body, bytes_max));
             if decode::has_more_behind_padding(body) {

@@ -153,6 +153,20 @@ fn encoded_files_in_text_are_found_wherever_the_text_is() {
 }
 
 #[test]
+fn a_part_that_says_that_it_is_uuencoded_is_read_so_only() {
+    // Its lines may look like escapes of quoted-printable.
+    let content = [vec![b'x'; 45], b"vi\xa6".repeat(1_000)].concat();
+    let body = make::uuencode("good.bin", &content);
+    assert!(memchr::memmem::find(&body, b"=FFF=FFF").is_some());
+    for (encoding, categories) in [("x-uuencode", 0), ("x-other", 1)] {
+        let mail = mail(&format!("Content-Type: a/b\r\nContent-Transfer-Encoding: {encoding}"), "@");
+        let (before, after) = mail.split_once('@').unwrap();
+        let found = inspect(&[before.as_bytes(), &body, after.as_bytes()].concat());
+        assert_eq!(found.len(), categories, "{encoding}: {found:?}");
+    }
+}
+
+#[test]
 fn an_external_body_is_judged_by_what_it_says_and_nothing_else() {
     let external = |inner: &str| {
         format!(
