@@ -49,6 +49,12 @@ impl Budget {
         }
     }
 
+    /// Takes the cost of `times` searches through `bytes` and one closer look.
+    pub(crate) fn search(&mut self, bytes: usize, times: usize) -> Result<(), Exceeded> {
+        let amount = bytes.saturating_mul(times) / SEARCH_BYTES_PER_COST + bytes / 2;
+        spend(&mut self.cost, amount, "work")
+    }
+
     /// There is another mail of `content_bytes` in it, whose bytes were paid for elsewhere.
     pub(crate) fn grow(&mut self, content_bytes: usize) {
         self.cost = self.cost.saturating_add(COST_PER_BYTE_MAX.saturating_mul(content_bytes));

@@ -98,7 +98,10 @@ impl Walk<'_> {
             }
         }
         self.opened += u64::from(is_encrypted && content.trouble.is_none());
-        let is_file = kind == Kind::File || (kind == Kind::Directory && !content.bytes.is_empty());
+        if kind == Kind::Directory && content.bytes.is_empty() {
+            return content.trouble.map(|trouble| Met { trouble, name: None });
+        }
+        let is_file = kind == Kind::File || kind == Kind::Directory;
         let look = if is_file { Look::at(&content.bytes) } else { Look::default() };
         let mut types: Vec<String> = look.labels.iter().map(|label| (*label).to_owned()).collect();
         if names.iter().any(|name| look::is_macro(name)) {

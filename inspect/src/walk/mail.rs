@@ -161,7 +161,7 @@ impl Walk<'_> {
         headers: &Headers,
         place: &Rc<Place>,
     ) {
-        let body = reading.rest_of_part(start, headers);
+        let Some(body) = self.rest_of_part(reading, start, headers) else { return };
         let Some(views) = self.decoded(body, headers) else { return };
         for view in views {
             if let Cow::Owned(decoded) = &view {
@@ -179,9 +179,11 @@ impl Walk<'_> {
         if !headers.is_encoded() {
             return;
         }
-        let body = reading.rest_of_part(start, headers);
+        let Some(body) = self.rest_of_part(reading, start, headers) else { return };
         for view in self.decoded(body, headers).into_iter().flatten() {
             if let Cow::Owned(decoded) = view {
+                // It may be something else than it says.
+                self.leaf(place, place.depth, &Headers::default(), &decoded);
                 self.open_later(decoded, Opening::Mail, place);
             }
         }
@@ -255,14 +257,22 @@ impl Walk<'_> {
             }
         }
     }
-}
 
-impl Reading<'_> {
     /// The body from `start` to the next delimiter that is not its own. mail-parser took an encoded one for plain text,
     /// and may have run past its end.
-    fn rest_of_part(&self, start: usize, headers: &Headers) -> &[u8] {
-        let rest = self.content.get(start..).unwrap_or_default();
-        let foreign = self.shape.boundaries.iter().filter(|boundary| {
+    fn rest_of_part<'c>(
+        &mut self,
+        reading: &Reading<'c>,
+        start: usize,
+        headers: &Headers,
+    ) -> Option<&'c [u8]> {
+        let rest = reading.content.get(start..).unwrap_or_default();
+        let boundaries = &reading.shape.boundaries;
+        if let Err(Exceeded(limit)) = self.budget.search(rest.len(), boundaries.len()) {
+            self.findings.over_limit(limit);
+            return None;
+        }
+        let foreign = boundaries.iter().filter(|boundary| {
             let name = std::str::from_utf8(boundary).unwrap_or_default();
             !headers.boundaries.contains(name)
         });
@@ -270,6 +280,6 @@ impl Reading<'_> {
             let delimiter = [b"\n--", boundary.as_slice()].concat();
             memchr::memmem::find(rest, &delimiter)
         });
-        rest.get(..ends.min().unwrap_or(rest.len())).unwrap_or(rest)
+        rest.get(..ends.min().unwrap_or(rest.len()))
     }
 }

@@ -88,6 +88,7 @@ const PLAIN: &[&str] = &[
     "Content-Type: application/zip\nContent-Transfer-Encoding: base64\n\n@\nQUJD=QUJD",
     "Content-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nPART",
     "Content-Type: message/news\n\nPART",
+    "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n@\n",
 ];
 
 #[test]
@@ -200,6 +201,24 @@ fn honest_mails_with_attachments_are_clean() {
     ] {
         assert_eq!(inspect(mail.replace('\n', "\r\n").as_bytes()), [], "{mail}");
     }
+}
+
+/// Each of many multiparts asks for a search for each of many boundaries.
+#[test]
+fn many_encoded_multiparts_with_many_boundaries_are_bounded() {
+    let part = |n: usize| {
+        format!(
+            "--b{n}\r\nContent-Type: multipart/mixed; boundary=b{}\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+            n + 1
+        )
+    };
+    let parts: String = (0..18).map(part).chain((0..400).map(|_| part(18))).collect();
+    let filler = "QUJD".repeat(1_000_000);
+    let mail = format!("Content-Type: multipart/mixed; boundary=b0\r\n\r\n{parts}{filler}");
+    let start = thread_seconds();
+    assert!(categories(mail.as_bytes()).contains(&Category::Unchecked(Unchecked::OverLimit)));
+    let seconds = thread_seconds() - start;
+    assert!(seconds < 60, "{seconds} s");
 }
 
 proptest! {
