@@ -8,16 +8,15 @@ use proto::inspection::Found;
 use unpack::{Budget, Format, Kind, Member, Passwords, Trouble};
 
 use super::Walk;
-use super::judge::judge;
+use super::leaf::is_mail_file;
 use super::look::{self, Look};
-use super::place::{Node, Place, shorten};
+use super::place::{Place, shorten};
 use super::queue::Opening;
 use crate::attachments::signatures;
+use crate::banned::{Attributes, Node};
 
 /// Most words that are tried on a format that makes each of them expensive.
 const SLOW_WORDS_MAX: usize = 20;
-/// Extensions of files that are mails.
-const MAIL_EXTENSIONS: [&str; 4] = ["eml", "mht", "mhtml", "nws"];
 
 /// A trouble and the member that it is with.
 struct Met {
@@ -35,27 +34,50 @@ impl Walk<'_> {
         budget: &mut Budget,
     ) {
         for format in formats {
-            let configured = Passwords { words: self.inspection.passwords.clone() };
-            let mut troubles = self.open(*format, content, place, budget, &configured);
-            if troubles.iter().any(|met| met.trouble == Trouble::Encrypted) {
-                let max = match format {
-                    Format::SevenZ => SLOW_WORDS_MAX,
-                    _ => usize::MAX,
-                };
-                let words = self.texts.words(self.inspection.limits.password_words_max.min(max));
-                if !words.is_empty() {
-                    troubles = self.open(*format, content, place, budget, &Passwords { words });
-                }
-            }
-            let is_at_its_end =
-                troubles.iter().any(|met| matches!(met.trouble, Trouble::Limit(limit) if limit.is_final()));
+            let troubles = self.open_with_passwords(*format, content, place, budget);
+            let mut attributes = place.node.attributes;
+            let mut is_at_its_end = false;
             for met in troubles {
+                match met.trouble {
+                    Trouble::Limit(limit) => is_at_its_end |= limit.is_final(),
+                    Trouble::Encrypted => attributes.is_encrypted = true,
+                    Trouble::Damaged(_) | Trouble::Unsupported(_) => attributes.is_undecodable = true,
+                    Trouble::Ambiguous(_) => attributes.is_ambiguous = true,
+                }
                 self.trouble(*format, place, &met);
             }
+            self.judge_again(place, attributes);
             if is_at_its_end {
                 return self.queue.drop_archives();
             }
         }
+    }
+
+    /// With the list first; where something stays closed, with words of the mail as well.
+    fn open_with_passwords(
+        &mut self,
+        format: Format,
+        content: &[u8],
+        place: &Rc<Place>,
+        budget: &mut Budget,
+    ) -> Vec<Met> {
+        let mut passwords = Passwords { words: self.inspection.passwords.clone() };
+        let opened = self.opened;
+        let troubles = self.open(format, content, place, budget, &passwords);
+        let max = match format {
+            Format::SevenZ => SLOW_WORDS_MAX,
+            _ => self.inspection.limits.password_words_max,
+        };
+        if troubles.iter().all(|met| met.trouble != Trouble::Encrypted) {
+            return troubles;
+        }
+        let words = self.texts.words(self.inspection.limits.password_words_max.min(max));
+        if words.is_empty() {
+            return troubles;
+        }
+        passwords.words.extend(words);
+        self.opened = opened;
+        self.open(format, content, place, budget, &passwords)
     }
 
     fn open(
@@ -109,17 +131,25 @@ impl Walk<'_> {
         }
         if kind == Kind::Link {
             // What it points to may be what is opened.
-            names.push(content.bytes.clone());
+            let mut target = content.bytes.clone();
+            shorten(&mut target);
+            names.push(target);
         }
-        let is_undecodable = matches!(content.trouble, Some(Trouble::Damaged(_) | Trouble::Unsupported(_)));
-        let node = Node { types, names, is_encrypted, is_undecodable, ..Node::default() };
-        let place = Place::member(archive, node);
-        for found in judge(&self.inspection.rules, &place, || signatures::readable(&content.bytes)) {
-            self.findings.add(found);
-        }
+        let attributes = Attributes {
+            is_ambiguous: matches!(content.trouble, Some(Trouble::Ambiguous(_))),
+            is_encrypted,
+            is_directory: kind == Kind::Directory,
+            is_link: kind == Kind::Link,
+            is_special: kind == Kind::Other,
+            is_undecodable: matches!(content.trouble, Some(Trouble::Damaged(_) | Trouble::Unsupported(_))),
+        };
+        let place = Place::member(
+            archive,
+            Node { number: self.next_number(), types, names, attributes, ..Node::default() },
+        );
+        self.judge(&place, || signatures::readable(&content.bytes));
         if is_file {
-            let is_mail = MAIL_EXTENSIONS.iter().any(|extension| place.node.has_extension(extension));
-            if is_mail || look::is_mail(&content.bytes) {
+            if is_mail_file(&place.node) || look::is_mail(&content.bytes) {
                 self.open_later(content.bytes.as_slice(), Opening::Mail, &place);
             }
             if !look.formats.is_empty() {

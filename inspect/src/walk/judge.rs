@@ -1,30 +1,49 @@
 //! Puts a place before the banned rules, and says what they say.
 
+use std::rc::Rc;
+
+use proto::Category;
 use proto::inspection::Found;
 
+use super::Walk;
 use super::place::Place;
-use crate::attachments::Rules;
+use crate::banned::{Attributes, Node};
 
-/// Why `place` is banned; `readable` names its type where it has no name.
-pub(super) fn judge(rules: &Rules, place: &Place, readable: impl FnOnce() -> String) -> Vec<Found> {
-    let node = &place.node;
-    let mut found = Vec::new();
-    let mut banned = |name: String| found.push(Found::new(proto::Category::Banned, name));
-    for name in &node.names {
-        let name = String::from_utf8_lossy(name);
-        if let Some(extension) = rules.name(&name) {
-            banned(format!("{extension}: {name}"));
+impl Walk<'_> {
+    /// Whether `place` is banned, with all that it is in; `readable` names its type where it has no name.
+    pub(super) fn judge(&mut self, place: &Place, readable: impl FnOnce() -> String) {
+        let Some(hit) = self.inspection.rules.judge(None, &place.path()) else { return };
+        // A rule that fits something further up was told when that was judged.
+        if hit.level == place.node.level {
+            let words = if hit.wants_words { format!(" ({})", readable()) } else { String::new() };
+            self.findings.add(Found::new(Category::Banned, format!("{}{words}", hit.shown)));
         }
     }
-    let shown = node.shown();
-    let suffix = if shown.is_empty() { String::new() } else { format!(": {shown}") };
-    for kind in node.mime_types.iter().filter(|kind| rules.bans_mime_type(kind)) {
-        banned(format!("{kind}{suffix}"));
+
+    /// Judges an archive again, when more was learned of it by opening it.
+    pub(super) fn judge_again(&mut self, place: &Rc<Place>, attributes: Attributes) {
+        if attributes == place.node.attributes {
+            return;
+        }
+        let Node { level, position, number, mime_types, types, names, attributes: _, facts: _ } = &place.node;
+        let node = Node {
+            level: *level,
+            position: *position,
+            number: *number,
+            mime_types: mime_types.clone(),
+            types: types.clone(),
+            names: names.clone(),
+            attributes,
+            ..Node::default()
+        };
+        if let Some(again) = place.with(node) {
+            self.judge(&again, String::new);
+        }
     }
-    let types: Vec<&str> = node.types.iter().map(String::as_str).collect();
-    if let Some(types) = rules.types(&types) {
-        let readable = if shown.is_empty() { format!(" ({})", readable()) } else { String::new() };
-        banned(format!("{types}{readable}{suffix}"));
+
+    /// The number of the next part or member.
+    pub(super) fn next_number(&mut self) -> usize {
+        self.places += 1;
+        self.places
     }
-    found
 }

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use super::Walk;
 use super::headers::Headers;
-use super::judge::judge;
 use super::look::{self, Look};
-use super::place::{Node, Place, shorten};
+use super::place::{Place, has_extension, shorten};
 use super::queue::Opening;
 use super::views::views;
 use crate::attachments::signatures::{self, PREFIX_BYTES};
+use crate::banned::{Attributes, Node};
 
 /// Most bytes of a part that are decoded to see what it is, where there is no budget for more; encodings take up to
 /// three bytes for one.
@@ -19,9 +19,31 @@ const ENCODED_PREFIX_BYTES: usize = 3 * PREFIX_BYTES;
 /// Extensions of files that are mails.
 const MAIL_EXTENSIONS: [&str; 4] = ["eml", "mht", "mhtml", "nws"];
 
+/// Whether it is called like a mail.
+pub(super) fn is_mail_file(node: &Node) -> bool {
+    MAIL_EXTENSIONS.iter().any(|extension| has_extension(node, extension))
+}
+
+/// Where a part comes.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) parent: Rc<Place>,
+    /// Multiparts and messages around it.
+    pub(super) depth: usize,
+    /// Its place among its neighbours, from 1; 0 where that is not known.
+    pub(super) position: usize,
+}
+
+impl Site {
+    /// Somewhere in `parent`, as deep as it is.
+    pub(super) fn within(parent: &Rc<Place>) -> Self {
+        Self { parent: Rc::clone(parent), depth: parent.depth, position: 0 }
+    }
+}
+
 impl Walk<'_> {
-    /// Judges a part with that body below `parent`.
-    pub(super) fn leaf(&mut self, parent: &Rc<Place>, depth: usize, headers: &Headers, body: &[u8]) {
+    /// Judges a part with that body.
+    pub(super) fn leaf(&mut self, site: &Site, headers: &Headers, body: &[u8]) {
         let (views, is_whole) = match self.decoded(body, headers) {
             Some(views) => (views, true),
             None => {
@@ -30,7 +52,7 @@ impl Walk<'_> {
             }
         };
         let looks: Vec<Look> = views.iter().map(|view| Look::at(view)).collect();
-        let place = self.place(parent, depth, headers, &looks, &views);
+        let place = self.place(site, headers, &looks, &views);
         if !is_whole {
             return;
         }
@@ -46,9 +68,8 @@ impl Walk<'_> {
     }
 
     fn open_view(&mut self, view: Cow<'_, [u8]>, look: Look, headers: &Headers, place: &Rc<Place>) {
-        let is_mail = headers.is_message()
-            || MAIL_EXTENSIONS.iter().any(|extension| place.node.has_extension(extension))
-            || (!headers.is_text() && look::is_mail(&view));
+        let is_mail =
+            headers.is_message() || is_mail_file(&place.node) || (!headers.is_text() && look::is_mail(&view));
         if is_mail {
             self.open_later(view.as_ref(), Opening::Mail, place);
         }
@@ -60,8 +81,7 @@ impl Walk<'_> {
     /// The place of a part, judged.
     pub(super) fn place(
         &mut self,
-        parent: &Rc<Place>,
-        depth: usize,
+        site: &Site,
         headers: &Headers,
         looks: &[Look],
         views: &[Cow<'_, [u8]>],
@@ -79,15 +99,20 @@ impl Walk<'_> {
         for name in &mut names {
             shorten(name);
         }
-        let mime_types = headers.kinds.iter().cloned().collect();
-        let place = Place::part(parent, depth, Node { mime_types, types, names, ..Node::default() });
-        let readable = || {
+        let node = Node {
+            position: site.position,
+            number: self.next_number(),
+            mime_types: headers.kinds.iter().filter(|kind| !kind.is_empty()).cloned().collect(),
+            types,
+            names,
+            attributes: Attributes { is_ambiguous: headers.is_ambiguous, ..Attributes::default() },
+            ..Node::default()
+        };
+        let place = Place::part(&site.parent, site.depth, node);
+        self.judge(&place, || {
             let with_labels = looks.iter().zip(views).find(|(look, _)| !look.labels.is_empty());
             with_labels.map(|(_, view)| signatures::readable(view)).unwrap_or_default()
-        };
-        for found in judge(&self.inspection.rules, &place, readable) {
-            self.findings.add(found);
-        }
+        });
         place
     }
 

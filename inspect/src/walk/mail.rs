@@ -14,6 +14,7 @@ use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 use super::Walk;
 use super::guess::{self, Guess};
 use super::headers::{Headers, block, part_field};
+use super::leaf::Site;
 use super::place::Place;
 use super::queue::Opening;
 use crate::attachments::guard::{self, Exceeded, Shape};
@@ -43,7 +44,7 @@ impl Walk<'_> {
             Err(Exceeded(limit)) => return self.findings.over_limit(limit),
         };
         let Some(message) = self.parser.parse(content) else {
-            return self.leaf(place, place.depth, &Headers::default(), content);
+            return self.leaf(&Site::within(place), &Headers::default(), content);
         };
         let mut reading = Reading {
             content,
@@ -77,27 +78,27 @@ impl Walk<'_> {
     ) {
         // A nested message's parts are one deeper than the part that it is; the mail's are as deep as the mail.
         let depth = if place.node.level == 0 { 0 } else { place.depth + 1 };
-        let mut waiting = vec![(message, Rc::clone(place), depth)];
-        while let Some((message, place, depth)) = waiting.pop() {
-            let mut parents: Vec<Option<(Rc<Place>, usize)>> = vec![None; message.parts.len()];
+        let mut waiting = vec![(message, Site { parent: Rc::clone(place), depth, position: 1 })];
+        while let Some((message, root)) = waiting.pop() {
+            let mut sites: Vec<Option<Site>> = vec![None; message.parts.len()];
             for (index, part) in message.parts.iter().enumerate() {
                 seen.add(part);
-                let parent = parents.get_mut(index).and_then(Option::take);
-                let (parent, depth) = parent.unwrap_or_else(|| (Rc::clone(&place), depth));
-                if depth > self.inspection.limits.depth_max {
+                let site = sites.get_mut(index).and_then(Option::take).unwrap_or_else(|| root.clone());
+                if site.depth > self.inspection.limits.depth_max {
                     self.findings.over_limit("depth");
                     continue;
                 }
-                let Some(place) = self.part(part, &parent, depth, reading) else { continue };
+                let Some(place) = self.part(part, &site, reading) else { continue };
+                let below = |position| Site { parent: Rc::clone(&place), depth: site.depth + 1, position };
                 match &part.body {
                     PartType::Multipart(children) => {
-                        for child in children {
-                            if let Some(slot) = parents.get_mut(*child as usize) {
-                                *slot = Some((Rc::clone(&place), depth + 1));
+                        for (child, position) in children.iter().zip(1..) {
+                            if let Some(slot) = sites.get_mut(*child as usize) {
+                                *slot = Some(below(position));
                             }
                         }
                     }
-                    PartType::Message(nested) => waiting.push((nested, place, depth + 1)),
+                    PartType::Message(nested) => waiting.push((nested, below(1))),
                     PartType::Text(_)
                     | PartType::Html(_)
                     | PartType::Binary(_)
@@ -108,13 +109,7 @@ impl Walk<'_> {
     }
 
     /// Judges one part. Gives its place where other parts are in it.
-    fn part(
-        &mut self,
-        part: &MessagePart<'_>,
-        parent: &Rc<Place>,
-        depth: usize,
-        reading: &mut Reading<'_>,
-    ) -> Option<Rc<Place>> {
+    fn part(&mut self, part: &MessagePart<'_>, site: &Site, reading: &mut Reading<'_>) -> Option<Rc<Place>> {
         let content = reading.content;
         let headers = Headers::of(content, part);
         let (header, start, end) =
@@ -126,14 +121,14 @@ impl Walk<'_> {
             PartType::Multipart(_) => {
                 let boundary = part.content_type().and_then(|kind| kind.attribute("boundary"));
                 reading.used.extend(boundary.map(str::to_owned));
-                let place = self.place(parent, depth, &headers, &[], &[]);
+                let place = self.place(site, &headers, &[], &[]);
                 if headers.is_encoded() || headers.is_ambiguous {
                     self.multipart_as_a_whole(reading, start, &headers, &place);
                 }
                 Some(place)
             }
             PartType::Message(_) => {
-                let place = self.place(parent, depth, &headers, &[], &[]);
+                let place = self.place(site, &headers, &[], &[]);
                 self.encoded_message(reading, start, &headers, &place);
                 Some(place)
             }
@@ -143,10 +138,10 @@ impl Walk<'_> {
                 if headers.is_multipart() {
                     // One whose boundary never comes is read as text by some and guessed at by others.
                     reading.is_ambiguous |= !body.trim_ascii().is_empty();
-                    let place = self.place(parent, depth, &headers, &[], &[]);
+                    let place = self.place(site, &headers, &[], &[]);
                     self.multipart_as_a_whole(reading, start, &headers, &place);
                 } else {
-                    self.leaf(parent, depth, &headers, body);
+                    self.leaf(site, &headers, body);
                 }
                 None
             }
@@ -170,7 +165,7 @@ impl Walk<'_> {
                     self.open_later(mail, Opening::Mail, place);
                 }
             }
-            self.leaf(place, place.depth, &Headers::default(), &view);
+            self.leaf(&Site::within(place), &Headers::default(), &view);
         }
     }
 
@@ -183,7 +178,7 @@ impl Walk<'_> {
         for view in self.decoded(body, headers).into_iter().flatten() {
             if let Cow::Owned(decoded) = view {
                 // It may be something else than it says.
-                self.leaf(place, place.depth, &Headers::default(), &decoded);
+                self.leaf(&Site::within(place), &Headers::default(), &decoded);
                 self.open_later(decoded, Opening::Mail, place);
             }
         }
@@ -222,7 +217,7 @@ impl Walk<'_> {
             let has_headers = super::headers::line_starts(gap)
                 .any(|at| part_field(gap.get(at..).unwrap_or_default()).is_some());
             reading.needs_guess |= has_headers;
-            self.leaf(place, place.depth, &Headers::default(), gap);
+            self.leaf(&Site::within(place), &Headers::default(), gap);
         }
     }
 
@@ -237,7 +232,7 @@ impl Walk<'_> {
             let mut bodies = vec![short, long];
             bodies.dedup();
             for body in bodies {
-                self.leaf(place, place.depth, &headers, content.get(body).unwrap_or_default());
+                self.leaf(&Site::within(place), &headers, content.get(body).unwrap_or_default());
             }
         }
     }

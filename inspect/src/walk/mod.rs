@@ -33,8 +33,8 @@ use self::findings::Findings;
 use self::place::Place;
 use self::queue::{Opening, Queue, Refused};
 use self::words::Texts;
-use crate::attachments::Rules;
 use crate::attachments::guard::Budget;
+use crate::banned::{RuleError, Rules};
 
 /// What is looked for in mails, and how far.
 #[derive(Debug)]
@@ -54,12 +54,15 @@ pub(crate) struct Seen {
 
 impl Inspection {
     /// By these rules, where a mail may use `cpu` before its process is killed.
-    pub(crate) fn new(mut settings: AttachmentRules, cpu: Duration) -> Self {
+    ///
+    /// # Errors
+    /// When a rule cannot be compiled.
+    pub(crate) fn new(mut settings: AttachmentRules, cpu: Duration) -> Result<Self, RuleError> {
         // Told as a limit rather than by being killed.
         settings.limits.archive_cpu_max = settings.limits.archive_cpu_max.min(cpu * 3 / 4);
         let passwords = std::mem::take(&mut settings.passwords);
         let passwords = passwords.into_iter().map(String::into_bytes).collect();
-        Self { limits: settings.limits, rules: Rules::new(settings), passwords }
+        Ok(Self { limits: settings.limits, rules: Rules::new(&settings)?, passwords })
     }
 
     /// What is found in `content`; a panic of a parser is a finding.
@@ -112,6 +115,8 @@ struct Walk<'i> {
     queue: Queue,
     texts: Texts,
     opened: u64,
+    /// Parts and members so far.
+    places: usize,
 }
 
 impl<'i> Walk<'i> {
@@ -124,6 +129,7 @@ impl<'i> Walk<'i> {
             queue: Queue::new(inspection.limits.held_bytes_max),
             texts: Texts::default(),
             opened: 0,
+            places: 0,
         }
     }
 

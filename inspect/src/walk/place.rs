@@ -6,43 +6,10 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use crate::banned::Node;
+
 /// Longest name that is compared whole, in bytes; of a longer one only the end, where the extension is.
 const NAME_BYTES_MAX: usize = 4 * 1024;
-
-/// One part of a mail, or one member of an archive.
-#[derive(Debug, Default)]
-pub(crate) struct Node {
-    /// 0 is the mail.
-    pub(crate) level: usize,
-    /// As declared, in lower case; several where readers may take one or the other.
-    pub(crate) mime_types: Vec<String>,
-    /// By content: amavis' short names.
-    pub(crate) types: Vec<String>,
-    /// Every reading of every name, raw.
-    pub(crate) names: Vec<Vec<u8>>,
-    /// Behind a password, known or not.
-    #[expect(dead_code, reason = "no rule asks for it yet")]
-    pub(crate) is_encrypted: bool,
-    /// Damaged, or of a kind that is not read here.
-    #[expect(dead_code, reason = "no rule asks for it yet")]
-    pub(crate) is_undecodable: bool,
-}
-
-impl Node {
-    /// Something to show to people; empty where it has no name.
-    pub(crate) fn shown(&self) -> String {
-        let name = self.names.iter().find(|name| !name.is_empty());
-        name.map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default()
-    }
-
-    /// Whether a name ends so, compared without case.
-    pub(super) fn has_extension(&self, extension: &str) -> bool {
-        self.names.iter().any(|name| {
-            let end = name.trim_ascii_end().rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-            end.len() < name.len() && end.eq_ignore_ascii_case(extension.as_bytes())
-        })
-    }
-}
 
 /// A node and what it is in.
 #[derive(Debug)]
@@ -84,6 +51,12 @@ impl Place {
         Rc::new(Self { node, parent: Some(Rc::clone(parent)), depth, archive_depth, digest: OnceCell::new() })
     }
 
+    /// The same place with more known of it; nothing for the mail itself.
+    pub(super) fn with(&self, node: Node) -> Option<Rc<Self>> {
+        let parent = self.parent.as_ref()?;
+        Some(Self::below(parent, self.depth, self.archive_depth, node))
+    }
+
     /// Remembers the content that is opened here; of several readings the first.
     pub(super) fn note_digest(&self, digest: [u8; 32]) {
         self.digest.get_or_init(|| digest);
@@ -112,6 +85,14 @@ impl Place {
         path.reverse();
         path
     }
+}
+
+/// Whether a name ends so, compared without case.
+pub(super) fn has_extension(node: &Node, extension: &str) -> bool {
+    node.names.iter().any(|name| {
+        let end = name.trim_ascii_end().rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        end.len() < name.len() && end.eq_ignore_ascii_case(extension.as_bytes())
+    })
 }
 
 /// The end of a name that is too long; tells whether it was.

@@ -115,8 +115,8 @@ fn key(digest: &[u8; 32], opening: &Opening, place: &Place) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::Node;
     use super::*;
+    use crate::banned::Node;
 
     fn named(name: &str) -> Node {
         Node { names: vec![name.into()], ..Node::default() }

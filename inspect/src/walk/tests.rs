@@ -17,7 +17,7 @@ pub(crate) fn thread_seconds() -> i64 {
 
 /// A process that may use a minute.
 fn by(rules: AttachmentRules) -> Inspection {
-    Inspection::new(rules, Duration::from_secs(60))
+    Inspection::new(rules, Duration::from_secs(60)).unwrap()
 }
 
 /// By the default rules; a panic fails the test.

@@ -133,8 +133,10 @@ fn limits_at_both_sides() {
     };
     assert_eq!(held(two.len()), []);
     assert_eq!(held(two.len() - 1), [Found::new(OVER_LIMIT, "beyond the limit of bytes held")]);
-    let found =
-        Inspection::new(AttachmentRules::default(), Duration::ZERO).walk(&attached("a.zip", &two)).findings;
+    let found = Inspection::new(AttachmentRules::default(), Duration::ZERO)
+        .unwrap()
+        .walk(&attached("a.zip", &two))
+        .findings;
     assert_eq!(found, [Found::new(OVER_LIMIT, "beyond the limit of CPU time")]);
 }
 
@@ -224,6 +226,40 @@ fn macros_have_a_type() {
     assert!(!is_banned(&make::zip(&[("[Content_Types].xml", b"<x/>"), ("word/document.xml", b"x")])));
     assert!(is_banned(&make::cfb("Macros/VBA/_VBA_PROJECT", b"x")));
     assert!(!is_banned(&make::cfb("WordDocument", b"x")));
+}
+
+#[test]
+fn rules_on_paths_and_attributes_hold_in_archives() {
+    let by_rules = |list: &[&str]| {
+        let sets = [("site".to_owned(), list.iter().map(|rule| (*rule).to_owned()).collect())];
+        let banned = proto::inspection::BannedRules { set: "site".into(), sets: sets.into() };
+        by(AttachmentRules { banned, ..AttachmentRules::default() })
+    };
+    let two = |first: &str, second: &str, content: &[u8]| {
+        let part = |name: &str| {
+            format!(
+                "--b\r\nContent-Type: a/b; name={name}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                make::base64(content)
+            )
+        };
+        format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}{}--b--\r\n", part(first), part(second))
+    };
+    // The same bytes are allowed at one path and banned at another.
+    let rules = by_rules(&["allow path N=good.zip > N=*.exe", "ban extension exe"]);
+    let content = make::zip(&[("evil.exe", b"x")]);
+    let banned = [Found::new(Category::Banned, ".exe: evil.exe")];
+    assert_eq!(rules.walk(two("good.zip", "good.zip", &content).as_bytes()).findings, []);
+    assert_eq!(rules.walk(two("good.zip", "other.zip", &content).as_bytes()).findings, banned);
+    assert_eq!(rules.walk(two("other.zip", "good.zip", &content).as_bytes()).findings, banned);
+    // What is learned of an archive by opening it.
+    let rules = by_rules(&["ban attribute C"]);
+    let is_banned = |content: &[u8]| {
+        let found = rules.walk(&attached("a.bin", content)).findings;
+        found.iter().any(|found| found.category == Category::Banned)
+    };
+    assert!(is_banned(&make::encrypted("a.txt", b"x", "unknown")));
+    assert!(is_banned(&make::seven("a.txt", b"x", Some("unknown"))));
+    assert!(!is_banned(&make::seven("a.txt", b"x", None)));
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn read_attachments(reader: &mut Reader) -> Option<AttachmentRules> {
         types: keys.list("types", default.types),
         allowed_names: keys.list("allowed_names", default.allowed_names),
         passwords: keys.list("passwords", default.passwords),
+        banned: default.banned,
         limits: default.limits,
     };
     let dotted = |list: &[String]| list.iter().any(|extension| extension.starts_with('.'));
