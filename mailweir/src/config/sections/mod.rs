@@ -111,16 +111,23 @@ impl Sections {
         keys.check(settles, "settle_timeout", "must be 5 s below `ingress.reply_grace`");
     }
 
-    /// A process that parses holds a content, and as much again in each reading of a nested message.
+    /// A process that parses holds a content and each reading of it, what waits, a member that grows, and itself.
     fn check_memory(&self, reader: &mut Reader) {
+        const ITSELF_BYTES: usize = 64 * 1024 * 1024;
         let Some(rules) = &self.scanner.attachments else { return };
         let limits = rules.limits;
-        let needed =
-            limits.content_bytes_max.saturating_add(limits.decoded_bytes_max.saturating_mul(4)) as u64;
-        let fits = self.scanner.inspect.memory_bytes_max / 2 >= needed;
+        let parts = [
+            limits.content_bytes_max.saturating_mul(5),
+            limits.held_bytes_max,
+            limits.member_bytes_max.saturating_mul(2),
+            limits.dictionary_bytes_max,
+            ITSELF_BYTES,
+        ];
+        let needed = parts.into_iter().fold(0, usize::saturating_add) as u64;
         let mut keys = reader.section("inspect");
-        let what = "must be twice `attachments.limits.content_bytes_max` and 4 times `decoded_bytes_max`";
-        keys.check(fits, "memory_bytes_max", what);
+        let what = "must be the sum of 5 times `content_bytes_max`, `held_bytes_max`, twice `member_bytes_max`, \
+                    `dictionary_bytes_max` (of `[attachments.limits]`) and 64 MiB";
+        keys.check(self.scanner.inspect.memory_bytes_max >= needed, "memory_bytes_max", what);
     }
 
     /// Tells every role the node's name.
