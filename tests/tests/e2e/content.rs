@@ -18,11 +18,13 @@ in_both_modes! {
 fn zip(name: &str, content: &[u8], is_encrypted: bool) -> Vec<u8> {
     let mut crc = Crc::new();
     crc.update(content);
+    // What is not encrypted as it says would be noticed.
+    let sum = if is_encrypted { !crc.sum() } else { crc.sum() };
     let size = u32::try_from(content.len()).unwrap().to_le_bytes();
     let name_bytes = u16::try_from(name.len()).unwrap().to_le_bytes();
     let common = [
         &[20, 0, u8::from(is_encrypted), 0, 0, 0, 0, 0, 0x21, 0x5a][..],
-        &crc.sum().to_le_bytes(),
+        &sum.to_le_bytes(),
         &size,
         &size,
         &name_bytes,
