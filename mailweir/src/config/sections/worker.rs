@@ -80,12 +80,15 @@ fn read_attachments(reader: &mut Reader) -> Option<AttachmentRules> {
         mime_types: keys.list("mime_types", default.mime_types),
         types: keys.list("types", default.types),
         allowed_names: keys.list("allowed_names", default.allowed_names),
+        banned: default.banned,
         limits: default.limits,
     };
     let dotted = |list: &[String]| list.iter().any(|extension| extension.starts_with('.'));
     keys.check(!dotted(&settings.extensions), "extensions", "are written without the dot");
     keys.check(!dotted(&settings.double_extensions), "double_extensions", "are written without the dot");
     settings.limits = read_limits(reader, default.limits);
+    settings.banned = super::banned::read(reader);
+    super::banned::check_rules(reader, &settings);
     is_enabled.then_some(settings)
 }
 
