@@ -37,6 +37,16 @@ pub enum Trouble {
     Ambiguous(&'static str),
 }
 
+impl Trouble {
+    /// Whether nothing more of the mail can be unpacked.
+    pub(crate) fn is_final(self) -> bool {
+        match self {
+            Self::Limit(limit) => limit.is_final(),
+            Self::Encrypted | Self::Damaged(_) | Self::Unsupported(_) | Self::Ambiguous(_) => false,
+        }
+    }
+}
+
 /// The bytes of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
