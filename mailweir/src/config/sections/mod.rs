@@ -2,6 +2,7 @@
 //!
 //! The roles' own settings are plain data in their crates; here they only get their keys.
 
+mod banned;
 mod bus;
 mod egress;
 mod ingress;
