@@ -78,7 +78,7 @@ async fn children_are_kept_and_take_turns() {
 #[tokio::test(start_paused = true)]
 async fn whatever_else_a_child_says_is_failed_and_the_next_mail_has_another_child() {
     let cases = [
-        (Behaviour::Hang, "did not answer within 20s", "timeout"),
+        (Behaviour::Hang, "did not answer within 60s", "timeout"),
         (Behaviour::Close, "closed the pipe", "garbage"),
         (Behaviour::Garbage, "answered garbage: not a frame of version 1", "garbage"),
         (Behaviour::Stale, "answered out of turn", "garbage"),
