@@ -16,6 +16,10 @@ use crate::{Metrics, Settings, policy};
 
 /// The name of the virus check in findings.
 pub(crate) const CLAMD: &str = "clamd";
+/// The name of the scanner itself in findings, for what it decides without a check.
+pub(crate) const SCANNER: &str = "scanner";
+/// What is found, and answered, where nobody should look again.
+pub(crate) const POISON: &str = "scanning it failed every time";
 /// The name of the attachment check in findings.
 const ATTACHMENTS: &str = "attachments";
 
@@ -77,9 +81,9 @@ impl Scanner {
     /// The verdict for a mail that killed its scanner: "unchecked: failed", without touching the content.
     pub fn poisoned(&self, envelope: &Envelope) -> Verdict {
         let finding = Finding {
-            check: "scanner".into(),
+            check: SCANNER.into(),
             category: Category::Unchecked(Unchecked::Failed),
-            name: "scanning it failed every time".into(),
+            name: POISON.into(),
         };
         let frame = Frame { envelope, tx: None, scanned_by: None };
         let (verdict, disposition) = fold(vec![self.judge(finding)], &frame);

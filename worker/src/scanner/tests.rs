@@ -148,7 +148,7 @@ async fn a_poisoned_mail_is_unchecked_and_not_touched() {
     assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));
     let [(group, _)] = verdict.groups_of(&mail.envelope).try_into().unwrap();
     assert_eq!(group.disposition, Disposition::Tempfail);
-    assert_eq!(group.final_reply().to_string(), "451 4.5.0 content inspection unavailable");
+    assert_eq!(group.final_reply().to_string(), "451 4.5.0 scanning it failed every time");
 }
 
 #[tokio::test]
