@@ -13,6 +13,7 @@ mod endpoint;
 mod envelope;
 pub mod failpoint;
 mod identity;
+pub mod inspection;
 pub mod ledger;
 mod mail;
 mod origin;

@@ -81,8 +81,12 @@ fn reply(judged: &Judged, tx: Option<TxId>) -> Option<Reply> {
         }
         Disposition::Reject => Some(Reply::enhanced(554, 7, 0, format!("rejected, {word}: {name}"))),
         Disposition::Tempfail if matches!(category, Category::Unchecked(proto::Unchecked::Failed)) => {
-            let what = if check == crate::scanner::CLAMD { "virus scanning" } else { "content inspection" };
-            Some(Reply::enhanced(451, 5, 0, format!("{what} unavailable{id}")))
+            let what = match check.as_ref() {
+                crate::scanner::CLAMD => "virus scanning unavailable",
+                crate::scanner::SCANNER => crate::scanner::POISON,
+                _ => "content inspection unavailable",
+            };
+            Some(Reply::enhanced(451, 5, 0, format!("{what}{id}")))
         }
         Disposition::Tempfail => {
             Some(Reply::enhanced(451, 7, 0, format!("not accepted now{id} - {word}: {name}")))

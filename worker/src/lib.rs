@@ -1,15 +1,16 @@
-//! Scanner of Mailweir: asks scanners in parallel, inspects attachments, applies policy.
+//! Scanner of Mailweir: asks scanners in parallel, has attachments inspected, applies policy.
 //!
 //! One call, [`Scanner::scan`], takes a mail and gives a [`proto::Verdict`]. It never changes the mail, and it knows
 //! nothing of queues, sessions or next hops. Whatever could not be looked into is a finding of its own and never
-//! clean. Deliberately absent: archives, a caged child process, spam scanners, policy per recipient.
+//! clean. Nothing here parses a mail: caged children do. Deliberately absent: archives, spam scanners, policy per
+//! recipient.
 
 #![warn(missing_docs)]
 #![warn(clippy::indexing_slicing)]
 
-pub mod attachments;
 pub mod clamd;
 mod fold;
+pub mod inspect;
 mod metrics;
 pub mod policy;
 mod scanner;

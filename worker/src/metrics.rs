@@ -40,6 +40,11 @@ struct HostResult {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 fn seconds() -> Histogram {
@@ -59,6 +64,55 @@ pub struct Metrics {
     connects: Family<HostLabel, Counter>,
     busy: Family<HostLabel, Gauge>,
     breaker_open: Family<HostLabel, Gauge>,
+    pub(crate) inspect: InspectMetrics,
+}
+
+/// The handles of the children that inspect.
+#[derive(Clone, Debug)]
+pub(crate) struct InspectMetrics {
+    pub(crate) children: Gauge,
+    pub(crate) seconds: Histogram,
+    pub(crate) parsing_seconds: Histogram,
+    ended: Family<ReasonLabel, Counter>,
+}
+
+impl InspectMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        // 0.1 ms to about 26 s.
+        let seconds = || Histogram::new(exponential_buckets(0.0001, 2.0, 19));
+        let metrics = Self {
+            children: Gauge::default(),
+            seconds: seconds(),
+            parsing_seconds: seconds(),
+            ended: Family::default(),
+        };
+        registry.register(
+            "mailweir_worker_inspect_children",
+            "Processes that inspect mails, idle ones included",
+            metrics.children.clone(),
+        );
+        registry.register(
+            "mailweir_worker_inspect_ended",
+            "Inspecting processes that ended or gave no report, by reason",
+            metrics.ended.clone(),
+        );
+        registry.register(
+            "mailweir_worker_inspect_seconds",
+            "Time of one mail in an inspecting process, the way there and back included",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "mailweir_worker_inspect_parsing_seconds",
+            "Time that the parsing of one mail took, as the inspecting process says",
+            metrics.parsing_seconds.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a child that ended, or a mail that had none.
+    pub(crate) fn ended(&self, reason: &'static str) {
+        self.ended.get_or_create_owned(&ReasonLabel { reason }).inc();
+    }
 }
 
 /// The handles of one clamd host.
@@ -92,6 +146,7 @@ impl Metrics {
             connects: Family::default(),
             busy: Family::default(),
             breaker_open: Family::default(),
+            inspect: InspectMetrics::register(registry),
         };
         registry.register(
             "mailweir_worker_mails",

@@ -6,15 +6,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use proto::inspection::InForce;
 use proto::{Category, Deadline, Disposition, Envelope, Finding, Mail, Unchecked, Verdict};
 
-use crate::attachments::Inspector;
 use crate::clamd::{Client, HostState, OnFailure, Outcome};
 use crate::fold::{Frame, Judged, fold};
+use crate::inspect::{Failure, Launch, Pool, Program};
 use crate::{Metrics, Settings, policy};
 
 /// The name of the virus check in findings.
 pub(crate) const CLAMD: &str = "clamd";
+/// The name of the scanner itself in findings, for what it decides without a check.
+pub(crate) const SCANNER: &str = "scanner";
+/// What is found, and answered, where nobody should look again.
+pub(crate) const POISON: &str = "scanning it failed every time";
 /// The name of the attachment check in findings.
 const ATTACHMENTS: &str = "attachments";
 
@@ -23,7 +28,7 @@ pub struct Scanner {
     policy: policy::Table,
     scanned_by: String,
     clamd: Option<Client>,
-    attachments: Option<Inspector>,
+    attachments: Option<Pool>,
     metrics: Metrics,
 }
 
@@ -37,13 +42,19 @@ struct Viruses {
 }
 
 impl Scanner {
-    /// Sets up pools and rules; opens no connection yet.
-    pub fn new(settings: Settings, metrics: Metrics) -> Self {
+    /// Sets up pools and rules; opens no connection and starts no child yet. `program` is what parses.
+    pub fn new(settings: Settings, program: Program, metrics: Metrics) -> Self {
+        Self::with(settings, Box::new(program), metrics)
+    }
+
+    fn with(settings: Settings, launch: Box<dyn Launch>, metrics: Metrics) -> Self {
+        let inspect = settings.inspect;
+        let pool = |rules| Pool::new(launch, rules, inspect, metrics.inspect.clone());
         Self {
             policy: settings.policy,
             scanned_by: format!("Mailweir at {}", crate::text::printable(&settings.hostname)),
             clamd: settings.clamd.map(|clamd| Client::new(clamd, &metrics)),
-            attachments: settings.attachments.enabled.then(|| Inspector::new(settings.attachments)),
+            attachments: settings.attachments.map(pool),
             metrics,
         }
     }
@@ -70,9 +81,9 @@ impl Scanner {
     /// The verdict for a mail that killed its scanner: "unchecked: failed", without touching the content.
     pub fn poisoned(&self, envelope: &Envelope) -> Verdict {
         let finding = Finding {
-            check: "scanner".into(),
+            check: SCANNER.into(),
             category: Category::Unchecked(Unchecked::Failed),
-            name: "scanning it failed every time".into(),
+            name: POISON.into(),
         };
         let frame = Frame { envelope, tx: None, scanned_by: None };
         let (verdict, disposition) = fold(vec![self.judge(finding)], &frame);
@@ -85,6 +96,24 @@ impl Scanner {
         match &self.clamd {
             Some(clamd) => clamd.check().await,
             None => Vec::new(),
+        }
+    }
+
+    /// Starts a child and says what holds it, for the message at the start. None where no mail is parsed.
+    ///
+    /// # Errors
+    /// Why none starts; mails try again.
+    pub async fn start_inspecting(&self) -> Option<Result<InForce, Failure>> {
+        match &self.attachments {
+            Some(pool) => Some(pool.start().await),
+            None => None,
+        }
+    }
+
+    /// Starts the other children, so that no mail has to wait for one.
+    pub async fn warm(&self) {
+        if let Some(pool) = &self.attachments {
+            pool.warm().await;
         }
     }
 
@@ -120,11 +149,11 @@ impl Scanner {
     }
 
     async fn attachments(&self, mail: &Mail, deadline: Deadline) -> (Vec<Judged>, Duration) {
-        let Some(inspector) = &self.attachments else {
+        let Some(pool) = &self.attachments else {
             return (Vec::new(), Duration::ZERO);
         };
         let start = Instant::now();
-        let findings = inspector.inspect(&mail.content, deadline).await;
+        let findings = pool.inspect(&mail.content, deadline).await;
         let time = start.elapsed();
         self.metrics.attachments_seconds.observe(time.as_secs_f64());
         let judged = findings.into_iter().map(|found| {

@@ -12,6 +12,7 @@ use worker::Scanner;
 
 use crate::admin::{Readiness, State};
 use crate::config::Sections;
+use crate::inspect;
 use crate::pipeline::{Direct, Filter, Lanes, ScanBudget};
 use crate::signals::Shutdown;
 
@@ -38,7 +39,11 @@ impl Standalone {
     ) -> Result<Self> {
         let listeners = listeners(inherited, &sections.ingress.listen).await?;
         let filter = Filter {
-            scanner: Scanner::new(sections.scanner.clone(), worker::Metrics::register(registry)),
+            scanner: Scanner::new(
+                sections.scanner.clone(),
+                inspect::program(sections.has_inspect_faults),
+                worker::Metrics::register(registry),
+            ),
             relay: Relay::new(sections.relay.clone(), egress::Metrics::register(registry)),
             lanes: Lanes::new(sections.worker.slots),
             budget: ScanBudget::new(&sections.worker),
@@ -79,7 +84,7 @@ impl Role for Standalone {
         let filter = self.pipeline.filter.clone();
         tokio::select! {
             () = follow(self.pipeline.ledger.as_ref().map(Ledger::is_writable), &gate, &readiness) => {}
-            // Nobody waits for a clamd that does not answer.
+            // Nobody waits for a clamd that does not answer, nor for children.
             _ = async { tokio::join!(tell_scanners(&filter.scanner), serving) } => {}
         }
         if let Some(ledger) = Arc::into_inner(self.pipeline).and_then(|pipeline| pipeline.ledger) {

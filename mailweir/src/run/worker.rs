@@ -9,6 +9,7 @@ use worker::Scanner;
 
 use crate::admin::Readiness;
 use crate::config::Sections;
+use crate::inspect;
 use crate::pipeline::ScanBudget;
 use crate::signals::Shutdown;
 
@@ -32,7 +33,11 @@ impl WorkerRole {
         let metrics = worker::Metrics::register(registry);
         Ok(Self {
             bus: connect(sections, Self::NAME, registry).await?,
-            scanner: Arc::new(Scanner::new(sections.scanner.clone(), metrics)),
+            scanner: Arc::new(Scanner::new(
+                sections.scanner.clone(),
+                inspect::program(sections.has_inspect_faults),
+                metrics,
+            )),
             slots: sections.worker.slots,
             budget: ScanBudget::new(&sections.worker),
         })
@@ -66,7 +71,7 @@ impl Role for WorkerRole {
                 () = serving => {}
             }
         };
-        // Nobody waits for a clamd that does not answer.
+        // Nobody waits for a clamd that does not answer, nor for children.
         tokio::join!(tell_scanners(&self.scanner), working);
         self.bus.shutdown().await;
     }
@@ -74,6 +79,28 @@ impl Role for WorkerRole {
 
 /// Says at the start what mails are scanned by, and that they are not scanned for viruses where that is so.
 pub(super) async fn tell_scanners(scanner: &Scanner) {
+    tokio::join!(tell_clamd(scanner), start_inspecting(scanner));
+}
+
+/// Starts the processes that parse and says what holds them.
+async fn start_inspecting(scanner: &Scanner) {
+    match scanner.start_inspecting().await {
+        None => return,
+        Some(Ok(in_force)) => {
+            tracing::info!(
+                in_force = inspect::described(&in_force),
+                "mails are parsed in processes of their own"
+            );
+            for missing in in_force.missing {
+                tracing::warn!(missing, "this system does not hold the processes that parse as it could");
+            }
+        }
+        Some(Err(why)) => tracing::warn!("the inspecting process {why}"),
+    }
+    scanner.warm().await;
+}
+
+async fn tell_clamd(scanner: &Scanner) {
     let hosts = scanner.check().await;
     if hosts.is_empty() {
         tracing::warn!("no clamd is set: mails are not scanned for viruses, only the attachment rules run");

@@ -31,6 +31,7 @@ mod contract;
 mod documents;
 mod faults_nats;
 mod fixtures;
+mod inspect;
 mod ledger;
 mod load;
 mod mutants;

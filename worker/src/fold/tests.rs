@@ -90,6 +90,10 @@ fn replies_are_those_that_operators_grep_for() {
             "451 4.5.0 content inspection unavailable, id=0190163d8694739b8e3a4c0d54a1c8a1",
         ),
         (
+            judged("scanner", failed, "scanning it failed every time", Disposition::Tempfail),
+            "451 4.5.0 scanning it failed every time, id=0190163d8694739b8e3a4c0d54a1c8a1",
+        ),
+        (
             judged("clamd", Category::Virus, "Eicar", Disposition::Tempfail),
             "451 4.7.0 not accepted now, id=0190163d8694739b8e3a4c0d54a1c8a1 - INFECTED: Eicar",
         ),

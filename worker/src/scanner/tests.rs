@@ -12,6 +12,7 @@ use proto::{Endpoint, ForwardPath, Group, MailParams, Recipient, ReversePath, Tx
 
 use super::*;
 use crate::clamd;
+use crate::inspect::tests::Fake;
 
 const PLAIN: &[u8] = b"Subject: x\r\n\r\nhello\r\n";
 const BANNED: &[u8] = b"Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n";
@@ -20,6 +21,11 @@ fn mail(content: &[u8]) -> Mail {
     let recipient = Recipient::new(ForwardPath::parse("<a@example.org>", false).unwrap());
     let envelope = Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient]).unwrap();
     Mail::new(TxId::new(uuid::Uuid::from_u128(1)), envelope, content.to_vec().into())
+}
+
+/// Its children are tasks that know [`BANNED`].
+fn scanner(settings: Settings, metrics: Metrics) -> Scanner {
+    Scanner::with(settings, Box::new(Fake::default()), metrics)
 }
 
 fn minute() -> Deadline {
@@ -52,7 +58,7 @@ async fn clamd(tasks: &mut JoinSet<()>, answer: Option<Vec<u8>>) -> clamd::Setti
 
 async fn scan(content: &[u8], clamd: Option<clamd::Settings>) -> (Verdict, Group) {
     let settings = Settings { clamd, hostname: "mx.example.org".into(), ..Settings::default() };
-    let scanner = Scanner::new(settings, Metrics::register(&mut Registry::default()));
+    let scanner = scanner(settings, Metrics::register(&mut Registry::default()));
     let mail = mail(content);
     let verdict = scanner.scan(&mail, minute()).await;
     let [(group, _)] = verdict.groups_of(&mail.envelope).try_into().unwrap();
@@ -136,13 +142,13 @@ async fn a_failed_scan_is_tempfailed_or_passed_marked_as_configured() {
 
 #[tokio::test]
 async fn a_poisoned_mail_is_unchecked_and_not_touched() {
-    let scanner = Scanner::new(Settings::default(), Metrics::register(&mut Registry::default()));
+    let scanner = scanner(Settings::default(), Metrics::register(&mut Registry::default()));
     let mail = mail(BANNED);
     let verdict = scanner.poisoned(&mail.envelope);
     assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));
     let [(group, _)] = verdict.groups_of(&mail.envelope).try_into().unwrap();
     assert_eq!(group.disposition, Disposition::Tempfail);
-    assert_eq!(group.final_reply().to_string(), "451 4.5.0 content inspection unavailable");
+    assert_eq!(group.final_reply().to_string(), "451 4.5.0 scanning it failed every time");
 }
 
 #[tokio::test]
@@ -153,7 +159,7 @@ async fn metrics_tell_verdicts_and_requests() {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let settings = Settings { clamd: Some(clamd), ..Settings::default() };
-    Scanner::new(settings, metrics).scan(&mail(PLAIN), minute()).await;
+    scanner(settings, metrics).scan(&mail(PLAIN), minute()).await;
     let text = exposed(&registry);
     for line in [
         "mailweir_worker_mails_total{category=\"virus\",disposition=\"discard\"} 1".to_owned(),
@@ -175,7 +181,7 @@ async fn what_is_passed_unchecked_is_counted_whatever_else_was_found() {
     let metrics = Metrics::register(&mut registry);
     let mut settings = Settings { clamd: Some(clamd), ..Settings::default() };
     settings.policy.banned = Disposition::Pass;
-    let verdict = Scanner::new(settings, metrics).scan(&mail(BANNED), minute()).await;
+    let verdict = scanner(settings, metrics).scan(&mail(BANNED), minute()).await;
     assert_eq!(verdict.category(), Category::Banned);
     assert!(exposed(&registry).contains("mailweir_worker_passed_unchecked_total 1"));
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bus::Slots;
+use proto::inspection::{AttachmentRules, Limits};
 use proto::{Disposition, Endpoint};
-use worker::attachments::{self, Limits};
 use worker::clamd;
 use worker::policy::Table;
 use worker::{OnFailure, Settings};
@@ -39,11 +39,12 @@ impl Word for OnFailure {
 }
 
 /// Asks for its keys; `hostname` is the node's and set later.
-pub(super) fn read(reader: &mut Reader) -> Settings {
+pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let default = Settings::default();
     Settings {
         clamd: read_clamd(reader),
         attachments: read_attachments(reader),
+        inspect: super::inspect::read(reader, worker.slots),
         policy: read_policy(reader),
         hostname: default.hostname,
     }
@@ -69,11 +70,11 @@ fn read_clamd(reader: &mut Reader) -> Option<clamd::Settings> {
     (!settings.hosts.is_empty()).then_some(settings)
 }
 
-fn read_attachments(reader: &mut Reader) -> attachments::Settings {
-    let default = attachments::Settings::default();
+fn read_attachments(reader: &mut Reader) -> Option<AttachmentRules> {
+    let default = AttachmentRules::default();
     let mut keys = reader.section("attachments");
-    let mut settings = attachments::Settings {
-        enabled: keys.get("enabled", default.enabled),
+    let is_enabled = keys.get("enabled", true);
+    let mut settings = AttachmentRules {
         extensions: keys.list("extensions", default.extensions),
         double_extensions: keys.list("double_extensions", default.double_extensions),
         mime_types: keys.list("mime_types", default.mime_types),
@@ -85,7 +86,7 @@ fn read_attachments(reader: &mut Reader) -> attachments::Settings {
     keys.check(!dotted(&settings.extensions), "extensions", "are written without the dot");
     keys.check(!dotted(&settings.double_extensions), "double_extensions", "are written without the dot");
     settings.limits = read_limits(reader, default.limits);
-    settings
+    is_enabled.then_some(settings)
 }
 
 fn read_limits(reader: &mut Reader, default: Limits) -> Limits {

@@ -1,10 +1,10 @@
-//! What an operator can set of the attachment rule.
+//! What an operator can set of the attachment rule: what is banned, and how much is looked into.
+
+use serde::{Deserialize, Serialize};
 
 /// The attachment rule.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Whether mails are parsed at all. Default: yes.
-    pub enabled: bool,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentRules {
     /// Last extensions of a name that are banned, without dot, compared without case. Default: what Windows starts
     /// by a double click.
     pub extensions: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Settings {
 }
 
 /// Bounds on what is parsed. A mail beyond one of them is unchecked: over-limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Largest mail that is parsed, in bytes. Default: 50 MiB.
     pub content_bytes_max: usize,
@@ -55,11 +55,10 @@ impl Default for Limits {
     }
 }
 
-impl Default for Settings {
+impl Default for AttachmentRules {
     fn default() -> Self {
         let list = |words: &str| words.split_ascii_whitespace().map(str::to_owned).collect();
         Self {
-            enabled: true,
             extensions: list(
                 "exe com scr pif bat cmd cpl dll vbs vbe js jse ws wsf wsh wsc sct hta msi msp mst lnk chm hlp \
                  reg ps1 psm1 jar scf url vb ocx sys gadget application appref-ms msc inf ade adp",

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{Limits, Settings, names};
+use super::{AttachmentRules, Limits, names};
 
 /// What is banned.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     extensions: HashSet<String>,
     double_extensions: HashSet<String>,
     mime_types: HashSet<String>,
@@ -16,7 +16,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: AttachmentRules) -> Self {
         let fold = |words: Vec<String>| -> HashSet<String> {
             let fold = |word: String| word.trim().trim_start_matches('.').to_lowercase();
             words.into_iter().map(fold).collect()

@@ -105,11 +105,11 @@ fn parameters_at_both_sides_of_their_limits() {
 
 #[test]
 fn a_megabyte_of_mischief_takes_no_time() {
-    let start = tokio::time::Instant::now();
+    let start = super::super::tests::thread_seconds();
     for piece in ["a=b ", "name=x ", "name=\"x", "(", "=?", "=?a?b?", "name*0=", "\r\n ", "\\", "%"] {
         declared(format!("a/b; name={}", piece.repeat(1024 * 1024 / piece.len())).as_bytes());
     }
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert!(super::super::tests::thread_seconds() - start < 20);
 }
 
 proptest! {
