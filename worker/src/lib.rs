@@ -13,6 +13,7 @@ mod fold;
 pub mod inspect;
 mod metrics;
 pub mod policy;
+mod pool;
 mod scanner;
 mod settings;
 mod text;
