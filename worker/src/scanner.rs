@@ -7,10 +7,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use proto::inspection::InForce;
-use proto::{Category, Deadline, Disposition, Envelope, Finding, Mail, Points, Unchecked, Verdict};
+use proto::{
+    Category, Deadline, Disposition, Envelope, Finding, HeaderEdit, Mail, Points, Unchecked, Verdict,
+};
 
 use crate::fold::{Frame, Judged, fold};
 use crate::inspect::{Failure, Launch, Pool, Program};
+use crate::scanners::spam::Spam;
 use crate::scanners::{Found, HostState, Scanners};
 use crate::{Metrics, Settings, policy};
 
@@ -80,7 +83,8 @@ impl Scanner {
             name: "scanning it failed every time".into(),
         };
         let virus_scanners = self.scanners.virus_scanners();
-        let frame = Frame { envelope, tx: None, scanned_by: None, virus_scanners, marks: Vec::new() };
+        let marks = self.marks(&Spam::default());
+        let frame = Frame { envelope, tx: None, scanned_by: None, virus_scanners, marks };
         let (verdict, disposition) = fold(vec![self.judge(finding)], &frame);
         self.metrics.verdict(&verdict, disposition);
         verdict
@@ -126,6 +130,11 @@ impl Scanner {
             self.judge(Finding { check: ATTACHMENTS.into(), category: found.category, name: found.name })
         });
         (judged.collect(), time)
+    }
+
+    /// Header fields about spam, where anybody looks for it.
+    fn marks(&self, spam: &Spam) -> Vec<HeaderEdit> {
+        if self.scanners.score() { spam.marks(self.scanners.levels()) } else { Vec::new() }
     }
 
     fn judge_found(&self, found: Found) -> Judged {
