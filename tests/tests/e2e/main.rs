@@ -38,5 +38,6 @@ mod mutants;
 mod nats;
 mod overload;
 mod postfix;
+mod spam;
 mod tools;
 mod workers;
