@@ -11,10 +11,12 @@
 
 mod attachments;
 mod attempt;
+mod banned;
 mod cage;
 mod faults;
 mod serve;
 
 pub use attempt::Attempt;
+pub use banned::{RULE_BYTES_MAX, RULES_MAX, RuleError, Why, check};
 pub use cage::{Cage, Lock};
 pub use serve::{Held, ServeError, Server};

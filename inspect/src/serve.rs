@@ -12,6 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::attachments::{self, Rules};
+use crate::banned::RuleError;
 use crate::faults::{self, Reaction};
 
 /// What holds the process.
@@ -35,6 +36,9 @@ pub enum ServeError {
     /// The worker does not speak as we do.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// A rule cannot be compiled; the worker had to check it.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
 }
 
 /// The child's end of the pipe.
@@ -71,7 +75,7 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
         let in_force = self.held.lock_in(&setup);
         self.say(&Hello { in_force })?;
         let content_bytes_max = setup.rules.limits.content_bytes_max;
-        let rules = Rules::new(setup.rules);
+        let rules = Rules::new(&setup.rules)?;
         while let Some((Inspect { serial }, content)) = self.take(content_bytes_max)? {
             self.held.before_mail()?;
             if self.has_faults

@@ -66,7 +66,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// `%41` and the like decoded; what is no escape stays.
-pub(super) fn percent(input: &[u8]) -> Vec<u8> {
+pub(crate) fn percent(input: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(input.len());
     let mut rest = input;
     loop {
@@ -99,7 +99,7 @@ pub(super) fn text(bytes: &[u8], charset: &[u8]) -> String {
 
 /// `input` with its encoded words decoded (RFC 2047), wherever they stand, also in quotes and without blanks between.
 /// `None` when there are none.
-pub(super) fn encoded_words(input: &[u8]) -> Option<String> {
+pub(crate) fn encoded_words(input: &[u8]) -> Option<String> {
     let mut out = String::new();
     let mut rest = input;
     let mut is_any = false;

@@ -1,14 +1,13 @@
 //! The attachment rule: no part of a mail may have a banned name, declared type or content.
 //!
 //! Order: [`guard`] bounds what a mail can cost, mail-parser finds the parts, [`parts`] reads every declared name of
-//! each, [`rules`] judges. A parser that panics, and a mail beyond a limit, are findings of their own. Deliberately
+//! each, [`crate::banned`] judges. A parser that panics, and a mail beyond a limit, are findings of their own. Deliberately
 //! absent: looking into archives and documents.
 
-mod decode;
+pub(crate) mod decode;
 mod guard;
 mod header;
 mod lost;
-mod names;
 mod parts;
 mod rules;
 mod signatures;

@@ -17,6 +17,7 @@ use super::lost::Seen;
 use super::rules::Rules;
 use super::signatures::{self, PREFIX_BYTES};
 use super::{Found, decode};
+use crate::banned::Node;
 
 /// Most lines that are taken for headers where readers may disagree.
 const GUESSED_HEADERS_MAX: usize = 10_000;
@@ -33,14 +34,15 @@ pub(super) fn inspect(content: &[u8], rules: &Rules) -> Vec<Found> {
         budget: Budget::new(&rules.limits, content.len()),
         found: Vec::new(),
         waiting: Vec::new(),
+        places: vec![(Node::default(), 0)],
     };
     if content.len() > rules.limits.content_bytes_max {
         walk.over_limit("content bytes");
         return walk.found;
     }
-    walk.message(content, 0);
-    while let Some((content, depth)) = walk.waiting.pop() {
-        walk.message(&content, depth);
+    walk.message(content, 0, 0);
+    while let Some((content, depth, place)) = walk.waiting.pop() {
+        walk.message(&content, depth, place);
     }
     walk.found
 }
@@ -55,8 +57,19 @@ struct Walk<'r> {
     parser: MessageParser,
     budget: Budget,
     found: Vec<Found>,
-    /// Decoded nested messages and their depth.
-    waiting: Vec<(Vec<u8>, usize)>,
+    /// Decoded nested messages, their depth and their place.
+    waiting: Vec<(Vec<u8>, usize, usize)>,
+    /// Everything that was judged and the index of what it is in; the first is the mail itself.
+    places: Vec<(Node, usize)>,
+}
+
+/// A part among others.
+struct Site {
+    depth: usize,
+    /// The index of the place that it is in.
+    parent: usize,
+    /// Counted from 1.
+    position: usize,
 }
 
 /// What the headers of one part say.
@@ -70,7 +83,7 @@ struct Headers {
 }
 
 impl Walk<'_> {
-    fn message(&mut self, content: &[u8], depth: usize) {
+    fn message(&mut self, content: &[u8], depth: usize, place: usize) {
         let shape = match guard::check(content, &mut self.budget) {
             Ok(shape) => shape,
             Err(Exceeded(limit)) => return self.over_limit(limit),
@@ -80,25 +93,28 @@ impl Walk<'_> {
         };
         let mut is_ambiguous = shape.is_ambiguous;
         let mut seen = Seen::default();
-        let mut waiting = vec![(&message, depth)];
-        while let Some((message, depth)) = waiting.pop() {
-            let mut depths = vec![depth; message.parts.len()];
+        let mut waiting = vec![(&message, depth, place)];
+        while let Some((message, depth, place)) = waiting.pop() {
+            let mut sites: Vec<Option<Site>> = message.parts.iter().map(|_| None).collect();
             for (index, part) in message.parts.iter().enumerate() {
-                let depth = depths.get(index).copied().unwrap_or(depth);
+                let site = sites.get_mut(index).and_then(Option::take);
+                let site = site.unwrap_or(Site { depth, parent: place, position: 1 });
+                let depth = site.depth;
                 if depth > self.rules.limits.depth_max {
                     self.over_limit("depth");
                 }
-                is_ambiguous |= self.part(content, part, depth, &shape);
+                let place = self.places.len();
+                is_ambiguous |= self.part(content, part, &site, &shape);
                 seen.add(part);
                 match &part.body {
                     PartType::Multipart(children) => {
-                        for child in children {
-                            if let Some(slot) = depths.get_mut(*child as usize) {
-                                *slot = depth + 1;
+                        for (child, position) in children.iter().zip(1..) {
+                            if let Some(slot) = sites.get_mut(*child as usize) {
+                                *slot = Some(Site { depth: depth + 1, parent: place, position });
                             }
                         }
                     }
-                    PartType::Message(nested) => waiting.push((nested, depth + 1)),
+                    PartType::Message(nested) => waiting.push((nested, depth + 1, place)),
                     PartType::Text(_)
                     | PartType::Html(_)
                     | PartType::Binary(_)
@@ -112,52 +128,71 @@ impl Walk<'_> {
     }
 
     /// Judges one part; tells whether another reader may see it otherwise.
-    fn part(&mut self, content: &[u8], part: &MessagePart<'_>, depth: usize, shape: &Shape) -> bool {
+    fn part(&mut self, content: &[u8], part: &MessagePart<'_>, site: &Site, shape: &Shape) -> bool {
         let headers = headers(content, part);
         if headers.is_over_limit {
             self.over_limit("header parameters");
         }
-        for name in &headers.names {
-            self.name(name);
-        }
-        let name = headers.names.iter().find(|name| !name.is_empty());
-        let suffix = name.map(|name| format!(": {name}")).unwrap_or_default();
-        for kind in &headers.kinds {
-            if self.rules.bans_mime_type(kind) {
-                self.banned(format!("{kind}{suffix}"));
-            }
-        }
         let range = part.offset_body as usize..(part.offset_end as usize).min(content.len());
         let body = content.get(range).unwrap_or_default();
         let is_multipart = headers.kinds.iter().any(|kind| kind.starts_with("multipart/"));
-        match &part.body {
-            PartType::Multipart(_) => return headers.is_ambiguous,
-            PartType::Message(_) => {
-                self.encoded_message(content, part.offset_body as usize, &headers, depth, shape);
-                return headers.is_ambiguous;
-            }
-            PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {}
+        let is_container = matches!(part.body, PartType::Multipart(_) | PartType::Message(_));
+        let start = if is_container { None } else { Some(body.get(..ENCODED_PREFIX_BYTES).unwrap_or(body)) };
+        let views: Vec<Cow<'_, [u8]>> =
+            start.map(|start| views(start, &headers, PREFIX_BYTES)).unwrap_or_default();
+        let place = self.judge(&headers, &views, site);
+        if matches!(part.body, PartType::Message(_)) || headers.kinds.iter().any(|kind| is_message(kind)) {
+            self.encoded_message(content, part.offset_body as usize, &headers, (site.depth, place), shape);
         }
-        if headers.kinds.iter().any(|kind| is_message(kind)) {
-            self.encoded_message(content, part.offset_body as usize, &headers, depth, shape);
-        }
-        self.content(body, &headers, &suffix);
         // A multipart whose boundary never comes is read as text by some and guessed at by others.
-        headers.is_ambiguous || (is_multipart && !body.trim_ascii().is_empty())
+        headers.is_ambiguous || (is_multipart && !is_container && !body.trim_ascii().is_empty())
     }
 
-    /// Judges the type of a part by its content, in every reading of its encoding.
-    fn content(&mut self, body: &[u8], headers: &Headers, suffix: &str) {
-        let start = body.get(..ENCODED_PREFIX_BYTES).unwrap_or(body);
-        for view in views(start, headers, PREFIX_BYTES) {
-            if let Some(types) = self.rules.types(&signatures::labels(&view)) {
-                let readable = match suffix {
-                    "" => format!(" ({})", signatures::readable(&view)),
-                    _ => String::new(),
-                };
-                return self.banned(format!("{types}{readable}{suffix}"));
+    /// Judges a part by its headers and the readings of its content. Gives the index of its place.
+    fn judge(&mut self, headers: &Headers, views: &[Cow<'_, [u8]>], site: &Site) -> usize {
+        let looks: Vec<Vec<&str>> = views.iter().map(|view| signatures::labels(view)).collect();
+        let mut types: Vec<String> = Vec::new();
+        for label in looks.iter().flatten() {
+            if !types.iter().any(|known| known == label) {
+                types.push((*label).to_owned());
             }
         }
+        let level = self.places.get(site.parent).map_or(0, |(node, _)| node.level) + 1;
+        let node = Node {
+            level,
+            position: site.position,
+            number: self.places.len(),
+            mime_types: headers.kinds.iter().filter(|kind| !kind.is_empty()).cloned().collect(),
+            types,
+            names: headers.names.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            ..Node::default()
+        };
+        self.places.push((node, site.parent));
+        let place = self.places.len() - 1;
+        if let Some(hit) = self.rules.banned.judge(None, &self.path(place))
+            && hit.level == level
+        {
+            let typed = looks.iter().zip(views).find(|(labels, _)| !labels.is_empty());
+            let words = typed.filter(|_| hit.wants_words).map(|(_, view)| signatures::readable(view));
+            let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
+            self.banned(format!("{}{words}", hit.shown));
+        }
+        place
+    }
+
+    /// From the mail down.
+    fn path(&self, place: usize) -> Vec<&Node> {
+        let mut path = Vec::new();
+        let mut at = place;
+        while let Some((node, parent)) = self.places.get(at) {
+            path.push(node);
+            if at == *parent {
+                break;
+            }
+            at = *parent;
+        }
+        path.reverse();
+        path
     }
 
     /// Decodes a nested message that is encoded, against RFC 2045 section 6.4, but clients show it.
@@ -166,7 +201,7 @@ impl Walk<'_> {
         content: &[u8],
         start: usize,
         headers: &Headers,
-        depth: usize,
+        (depth, place): (usize, usize),
         shape: &Shape,
     ) {
         if !headers.encodings.iter().any(|encoding| is_encoded(encoding)) {
@@ -188,7 +223,7 @@ impl Walk<'_> {
             if depth >= self.rules.limits.depth_max {
                 return self.over_limit("depth");
             }
-            self.waiting.push((decoded, depth + 1));
+            self.waiting.push((decoded, depth + 1, place));
         }
     }
 
@@ -208,15 +243,12 @@ impl Walk<'_> {
             if headers > GUESSED_HEADERS_MAX {
                 return self.over_limit("header lines");
             }
-            for name in header::declared(field(line)).names {
-                self.name(&name);
-            }
-        }
-    }
-
-    fn name(&mut self, name: &str) {
-        if let Some(extension) = self.rules.name(name) {
-            self.banned(format!("{extension}: {name}"));
+            let names = header::declared(field(line)).names.into_iter().collect();
+            self.judge(
+                &Headers { names, ..Headers::default() },
+                &[],
+                &Site { depth: 0, parent: 0, position: 0 },
+            );
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) fn thread_seconds() -> i64 {
 }
 
 fn rules() -> Rules {
-    Rules::new(AttachmentRules::default())
+    Rules::new(&AttachmentRules::default()).unwrap()
 }
 
 fn inspect(mail: &[u8]) -> Vec<Found> {
@@ -121,7 +121,7 @@ fn sizes_at_both_sides_of_their_limits() {
     };
     let over = [Category::Unchecked(Unchecked::OverLimit)];
     let found = |settings: AttachmentRules, content: &str| -> Vec<Category> {
-        let found = parts::inspect(content.as_bytes(), &Rules::new(settings));
+        let found = parts::inspect(content.as_bytes(), &Rules::new(&settings).unwrap());
         found.into_iter().map(|found| found.category).collect()
     };
     let plain = "Subject: x\r\n\r\nhello";
@@ -144,7 +144,7 @@ fn the_lists_are_the_operators() {
         allowed_names: vec!["Setup.foo".into()],
         ..AttachmentRules::default()
     };
-    let rules = Rules::new(settings);
+    let rules = Rules::new(&settings).unwrap();
     let is_banned =
         |headers: &str, body: &str| !parts::inspect(mail(headers, body).as_bytes(), &rules).is_empty();
     assert!(is_banned("Content-Disposition: attachment; filename=a.foo", "x"));

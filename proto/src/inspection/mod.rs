@@ -5,12 +5,14 @@
 //! binary. A child may have been taken over by what it reads: whoever reads its answers believes nothing but what the
 //! types say. Deliberately absent: pipes and processes.
 
+mod banned;
 mod frame;
 mod messages;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+pub use banned::{BannedRules, DEFAULT_SET};
 pub use frame::{FrameError, Message, PREFIX_BYTES, Prefix, encode, header, prefix};
 pub use messages::{Found, Hello, InForce, Inspect, REPORT_NAME_BYTES_MAX, Report, Setup};
 pub use rules::{AttachmentRules, Limits};

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::BannedRules;
+
 /// The attachment rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachmentRules {
-    /// Last extensions of a name that are banned, without dot, compared without case. Default: what Windows starts
-    /// by a double click.
+    /// Last extensions of a name that are banned, without dot, compared without case; `{clsid}` is any class id in
+    /// braces. Default: what Windows starts by a double click.
     pub extensions: Vec<String>,
     /// Last extensions that are banned behind another one (`invoice.pdf.exe`), also where `extensions` does not name
     /// them. Default: exe, vbs, pif, scr, bat, cmd, com, cpl, dll (amavis).
@@ -21,6 +23,8 @@ pub struct AttachmentRules {
     /// Whole names that are exempt from the rules about names, compared without case. They are not exempt from the
     /// rules about types. Default: none.
     pub allowed_names: Vec<String>,
+    /// Sets of rules beside these lists. Default: none.
+    pub banned: BannedRules,
     /// What is looked into at all.
     pub limits: Limits,
 }
@@ -61,7 +65,7 @@ impl Default for AttachmentRules {
         Self {
             extensions: list(
                 "exe com scr pif bat cmd cpl dll vbs vbe js jse ws wsf wsh wsc sct hta msi msp mst lnk chm hlp \
-                 reg ps1 psm1 jar scf url vb ocx sys gadget application appref-ms msc inf ade adp",
+                 reg ps1 psm1 jar scf url vb ocx sys gadget application appref-ms msc inf ade adp {clsid}",
             ),
             double_extensions: list("exe vbs pif scr bat cmd com cpl dll"),
             mime_types: list(
@@ -69,6 +73,7 @@ impl Default for AttachmentRules {
             ),
             types: list("exe dll lnk hta chm"),
             allowed_names: Vec::new(),
+            banned: BannedRules::default(),
             limits: Limits::default(),
         }
     }

@@ -12,7 +12,7 @@ fn guard(content: &[u8]) -> Result<Shape, &'static str> {
 #[track_caller]
 fn over_limit(content: &[u8]) {
     let start = super::super::tests::thread_seconds();
-    let rules = super::super::rules::Rules::new(super::super::AttachmentRules::default());
+    let rules = super::super::rules::Rules::new(&super::super::AttachmentRules::default()).unwrap();
     let found = super::super::parts::inspect(content, &rules);
     let is_over_limit =
         found.iter().any(|found| found.category == proto::Category::Unchecked(proto::Unchecked::OverLimit));
