@@ -1,6 +1,8 @@
 //! ARJ: a main header, and a header in front of each file. Methods 1 to 3 are LHA's with a smaller window.
 //!
-//! Absent: method 4, and decryption. Files that go on in another volume are told as damaged.
+//! Absent: decryption. Files that go on in another volume are told as damaged.
+
+mod fastest;
 
 use memchr::memmem;
 
@@ -159,6 +161,7 @@ fn content(header: &Header<'_>, packed: &[u8], budget: &mut Budget) -> Content {
     match header.method {
         0 => stored(packed, budget),
         1..=3 => lha::decode_method(b"-lh7-", packed, header.unpacked_bytes, budget),
+        4 => fastest::decode(packed, header.unpacked_bytes, budget),
         _ => nothing(Some(Trouble::Unsupported("method of ARJ"))),
     }
 }
