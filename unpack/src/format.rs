@@ -1,7 +1,9 @@
 //! Which formats a content may be read as. Any that fits counts, not the first: a file that is two things at once is
 //! opened as both, because the reader at the other end picks the one that we did not think of.
 
-use crate::{Budget, Member, Passwords, Trouble, bzip2, gzip, lzip, lzma, seven, tar, xz, zip, zstd};
+use crate::{Budget, Member, Passwords, Trouble};
+use crate::{arj, cab, cfb, iso9660, lha, rar, tnef, uuencode, yenc};
+use crate::{bzip2, gzip, lzip, lzma, seven, tar, xz, zip, zstd};
 
 /// A container format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,15 +80,15 @@ impl Format {
             Self::Lzma => Reader { is: lzma::is, read: lzma::read },
             Self::Lzip => Reader { is: lzip::is, read: lzip::read },
             Self::Zstd => Reader { is: zstd::is, read: zstd::read },
-            Self::Cab => NONE,
-            Self::Cfb => NONE,
-            Self::Tnef => NONE,
-            Self::Lha => NONE,
-            Self::Iso9660 => NONE,
-            Self::Rar => NONE,
-            Self::Arj => NONE,
-            Self::UuEncode => NONE,
-            Self::YEnc => NONE,
+            Self::Cab => Reader { is: cab::is, read: cab::read },
+            Self::Cfb => Reader { is: cfb::is, read: cfb::read },
+            Self::Tnef => Reader { is: tnef::is, read: tnef::read },
+            Self::Lha => Reader { is: lha::is, read: lha::read },
+            Self::Iso9660 => Reader { is: iso9660::is, read: iso9660::read },
+            Self::Rar => Reader { is: rar::is, read: rar::read },
+            Self::Arj => Reader { is: arj::is, read: arj::read },
+            Self::UuEncode => Reader { is: uuencode::is, read: uuencode::read },
+            Self::YEnc => Reader { is: yenc::is, read: yenc::read },
         }
     }
 }
@@ -98,9 +100,6 @@ struct Reader {
     is: fn(&[u8]) -> bool,
     read: Read,
 }
-
-/// No reader yet.
-const NONE: Reader = Reader { is: |_| false, read: |_, _, _, _| vec![Trouble::Unsupported("format")] };
 
 /// Every format that `content` may be read as.
 pub fn formats(content: &[u8]) -> Vec<Format> {

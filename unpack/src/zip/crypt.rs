@@ -106,6 +106,7 @@ impl OldCipher {
 
 const TABLE: [u32; 256] = table();
 
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
 const fn table() -> [u32; 256] {
     let mut table = [0; 256];
     let mut at = 0_usize;
