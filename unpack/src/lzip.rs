@@ -1,6 +1,6 @@
 //! lzip: all its members as one file.
 
-use crate::bytes::{tail, u32_le, u64_le};
+use crate::bytes::{range, tail, u32_le, u64_le};
 use crate::lzma::Raw;
 use crate::{Budget, Content, Kind, Member, Passwords, Trouble};
 
@@ -39,9 +39,9 @@ fn members(content: &[u8], budget: &mut Budget, bytes: &mut Vec<u8>) -> Result<(
         let (consumed, trouble) = raw.decode(data, content.len(), budget, bytes);
         let Some(consumed) = consumed else { return Err(trouble.unwrap_or(Trouble::Damaged("lzip data"))) };
         let produced = tail(bytes, before);
-        let trailer = tail(data, consumed);
-        let crc = u32_le(trailer, 0).ok_or(Trouble::Damaged("truncated"))?;
-        let size = u64_le(trailer, 4).ok_or(Trouble::Damaged("truncated"))?;
+        let trailer = range(data, consumed, TRAILER_BYTES).ok_or(Trouble::Damaged("truncated"))?;
+        let crc = u32_le(trailer, 0).unwrap_or_default();
+        let size = u64_le(trailer, 4).unwrap_or_default();
         if crc != crc32fast::hash(produced) || size != produced.len() as u64 {
             return Err(Trouble::Damaged("lzip checksum"));
         }

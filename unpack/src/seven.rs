@@ -61,12 +61,9 @@ pub(crate) fn read(
         words,
         header_word,
         total: Total::new(content.len(), budget),
-        troubles: Vec::new(),
+        ended: None,
     };
-    if let Err(trouble) = reader.blocks(budget, visit) {
-        reader.troubles.push(trouble);
-    }
-    reader.troubles
+    reader.blocks(budget, visit).err().into_iter().collect()
 }
 
 /// The list of members, and the word that it took.
@@ -98,94 +95,104 @@ struct Reader<'a> {
     words: Vec<Password>,
     header_word: usize,
     total: Total,
-    troubles: Vec<Trouble>,
+    /// Nothing more can be unpacked; names can still be told.
+    ended: Option<Trouble>,
 }
 
 impl Reader<'_> {
     fn blocks(&mut self, budget: &mut Budget, visit: &mut dyn FnMut(Member)) -> Result<(), Trouble> {
         for index in 0..self.archive.blocks.len() {
             self.block(index, budget, visit)?;
+            let limit = self.total.check(budget).err().map(Trouble::from);
+            self.ended = self.ended.or(limit);
         }
         let blocks = self.archive.files.iter().zip(&self.archive.stream_map.file_block_index);
         for (entry, _) in blocks.filter(|(_, block)| block.is_none()) {
             budget.member()?;
             visit(member(entry, false, Content { bytes: Vec::new(), trouble: None }));
         }
-        Ok(())
+        self.ended.map_or(Ok(()), Err)
     }
 
     /// Gives the members of one block; those that were not reached by name.
-    fn block(&self, index: usize, budget: &mut Budget, visit: &mut dyn FnMut(Member)) -> Result<(), Trouble> {
-        let map = &self.archive.stream_map;
+    fn block(
+        &mut self,
+        index: usize,
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(Member),
+    ) -> Result<(), Trouble> {
+        let archive = self.archive;
+        let map = &archive.stream_map;
         let first = map.block_first_file_index.get(index).copied().unwrap_or(usize::MAX);
-        let files = self.archive.files.iter().zip(&map.file_block_index).skip(first);
+        let files = archive.files.iter().zip(&map.file_block_index).skip(first);
         let entries = files.take_while(|(_, block)| **block == Some(index)).map(|(entry, _)| entry);
-        let (attempt, is_encrypted) = self.open(index, budget);
-        let mut given = attempt.members.into_iter();
-        for entry in entries {
-            let content = match given.next() {
-                Some(content) => content,
-                None => {
-                    budget.member()?;
-                    Content {
-                        bytes: Vec::new(),
-                        trouble: attempt.trouble.or(Some(Trouble::Damaged("7z data"))),
-                    }
-                }
-            };
-            visit(member(entry, is_encrypted, content));
+        let (attempt, is_encrypted) = match self.ended {
+            None => self.open(index, budget, visit),
+            ended => (Attempt { given: 0, trouble: ended }, archive.is_file_encrypted(first)),
+        };
+        let missing = attempt.trouble.or(Some(Trouble::Damaged("7z data")));
+        for entry in entries.skip(attempt.given) {
+            budget.member()?;
+            visit(member(entry, is_encrypted, Content { bytes: Vec::new(), trouble: missing }));
         }
-        match attempt.trouble.filter(|trouble| trouble.is_final()) {
-            Some(trouble) => Err(trouble),
-            None => Ok(self.total.check(budget)?),
-        }
+        self.ended = self.ended.or(attempt.trouble.filter(|trouble| trouble.is_final()));
+        Ok(())
     }
 
     /// Decodes a block with the first word that fits; whether it needs one.
-    fn open(&self, index: usize, budget: &mut Budget) -> (Attempt, bool) {
-        let first = self.attempt(index, &Password::empty(), budget);
+    fn open(&self, index: usize, budget: &mut Budget, visit: &mut dyn FnMut(Member)) -> (Attempt, bool) {
+        let first = self.attempt(index, None, budget, visit);
         if first.trouble != Some(Trouble::Encrypted) {
             return (first, false);
         }
         let count = self.words.len();
         for at in (0..count).map(|step| (step + self.header_word) % count).filter(|&at| at != 0) {
-            let Some(word) = self.words.get(at) else { continue };
             if let Err(limit) = budget.time() {
-                return (Attempt { members: Vec::new(), trouble: Some(limit.into()) }, true);
+                return (Attempt { given: 0, trouble: Some(limit.into()) }, true);
             }
-            let attempt = self.attempt(index, word, budget);
-            if attempt.is_proven() {
+            let attempt = self.attempt(index, self.words.get(at), budget, visit);
+            if attempt.given > 0 || attempt.trouble.is_none_or(|trouble| trouble.is_final()) {
                 return (attempt, true);
             }
         }
         (first, true)
     }
 
-    fn attempt(&self, index: usize, word: &Password, budget: &mut Budget) -> Attempt {
-        let mut attempt = Attempt { members: Vec::new(), trouble: None };
+    /// Gives the members as they come. With a word, the first has to be whole, or the word is not the one.
+    fn attempt(
+        &self,
+        index: usize,
+        word: Option<&Password>,
+        budget: &mut Budget,
+        visit: &mut dyn FnMut(Member),
+    ) -> Attempt {
+        let mut attempt = Attempt { given: 0, trouble: None };
         let mut source = Cursor::new(self.content);
+        let none = Password::empty();
         let decoder = BlockDecoder::new_with_memory_limit(
             THREADS,
             self.memory_kib,
             index,
             self.archive,
-            word,
+            word.unwrap_or(&none),
             &mut source,
         );
-        let total = &self.total;
-        let input_bytes = self.content.len();
-        let result = decoder.for_each_entries(&mut |_: &ArchiveEntry, from: &mut dyn Read| {
+        let result = decoder.for_each_entries(&mut |entry: &ArchiveEntry, from: &mut dyn Read| {
             let content = match budget.member() {
-                Ok(()) => drain(from, input_bytes, "7z data", budget),
+                Ok(()) => drain(from, self.content.len(), "7z data", budget),
                 Err(limit) => Content { bytes: Vec::new(), trouble: Some(limit.into()) },
             };
+            if word.is_some() && attempt.given == 0 && matches!(content.trouble, Some(Trouble::Damaged(_))) {
+                attempt.trouble = Some(Trouble::Encrypted);
+                return Ok(false);
+            }
             // What follows in the block can only be had through what is too much.
-            let limit = match content.trouble {
-                Some(Trouble::Limit(limit)) => Err(limit),
-                _ => total.check(budget),
+            attempt.trouble = match content.trouble {
+                trouble @ Some(Trouble::Limit(_)) => trouble,
+                _ => self.total.check(budget).err().map(Trouble::from),
             };
-            attempt.members.push(content);
-            attempt.trouble = limit.err().map(Trouble::from);
+            attempt.given += 1;
+            visit(member(entry, word.is_some(), content));
             Ok(attempt.trouble.is_none())
         });
         if let Err(error) = result {
@@ -197,20 +204,9 @@ impl Reader<'_> {
 
 /// What a block gave.
 struct Attempt {
-    /// In their order; fewer than there are when the trouble came before.
-    members: Vec<Content>,
+    /// Fewer than there are when the trouble came before.
+    given: usize,
     trouble: Option<Trouble>,
-}
-
-impl Attempt {
-    /// The checksum of the first member fits: so does the word.
-    fn is_proven(&self) -> bool {
-        match self.members.first().map(|content| content.trouble) {
-            Some(None | Some(Trouble::Limit(_))) => true,
-            Some(Some(_)) => false,
-            None => self.trouble.is_none_or(|trouble| matches!(trouble, Trouble::Limit(_))),
-        }
-    }
 }
 
 fn member(entry: &ArchiveEntry, is_encrypted: bool, content: Content) -> Member {

@@ -132,7 +132,8 @@ impl Reader<'_> {
             (self.data(data_at, size, budget), next)
         };
         let trouble = content.trouble;
-        visit(Member { names, kind: header.kind(), is_encrypted: false, content });
+        let kind = header.kind_by_name(&names);
+        visit(Member { names, kind, is_encrypted: false, content });
         match trouble {
             Some(trouble) if trouble.is_final() => Err(trouble),
             Some(_) | None => Ok(next),

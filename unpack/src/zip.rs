@@ -18,7 +18,6 @@ use self::crypt::Keys;
 use self::directory::{Directories, Listed};
 use self::header::{LOCAL, Local};
 use self::member::Entry;
-use crate::bytes::len;
 use crate::output::Total;
 use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 
@@ -84,9 +83,9 @@ impl Reader<'_> {
         visit: &mut dyn FnMut(Member),
     ) -> BTreeMap<usize, Entry> {
         let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
-        for Listed { central, base } in listed {
-            let shifted = i64::try_from(central.offset).ok().and_then(|offset| offset.checked_add(base));
-            let places = [shifted.and_then(|at| usize::try_from(at).ok()), Some(len(central.offset))];
+        for listed in listed {
+            let places = listed.places();
+            let central = listed.central;
             let mut found = 0;
             for at in places.into_iter().flatten() {
                 let Some(local) = Local::read(self.content, at) else { continue };
@@ -175,8 +174,11 @@ impl Reader<'_> {
         let next = entries.range(at..).next().map(|(&at, _)| at);
         let start = self.starts.iter().copied().filter(|&start| start >= at).min();
         let bound = [next, start].into_iter().flatten().min().unwrap_or(self.content.len());
+        if !entry.centrals.is_empty() {
+            return bound;
+        }
         let gap = self.content.get(at..bound).unwrap_or_default();
-        memmem::find(gap, LOCAL).filter(|_| entry.centrals.is_empty()).map_or(bound, |found| at + found)
+        memmem::find(gap, LOCAL).map_or(bound, |found| at + found)
     }
 
     /// Gives one member by all its readings; where its data ends. None when no more may be given.

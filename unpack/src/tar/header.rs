@@ -76,10 +76,16 @@ impl<'a> Header<'a> {
             b'1' | b'2' => Kind::Link,
             b'5' | b'D' => Kind::Directory,
             b'3' | b'4' | b'6' => Kind::Other,
-            // A type that is not known is read as a file, as POSIX asks. Old writers mark directories by the name.
-            b'\0' | b'0' if text(self.block, 0, NAME_BYTES).ends_with(b"/") => Kind::Directory,
+            // A type that is not known is read as a file, as POSIX asks.
             _ => Kind::File,
         }
+    }
+
+    /// Old writers mark directories by the name.
+    pub(super) fn kind_by_name(&self, names: &[Vec<u8>]) -> Kind {
+        let is_plain = matches!(self.type_flag, b'\0' | b'0');
+        let is_marked = is_plain && names.iter().all(|name| name.ends_with(b"/"));
+        if is_marked { Kind::Directory } else { self.kind() }
     }
 }
 

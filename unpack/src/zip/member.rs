@@ -82,7 +82,9 @@ impl Entry {
         }
         if self.data_is_cut(content) {
             for got in &mut reading.contents {
-                got.trouble = got.trouble.or(Some(Trouble::Damaged("truncated")));
+                if matches!(got.trouble, None | Some(Trouble::Damaged(_))) {
+                    got.trouble = Some(Trouble::Damaged("truncated"));
+                }
             }
         }
         reading

@@ -2,10 +2,14 @@
 //!
 //! Absent: shrink, reduce, implode and the tokens of PKWARE from before 1993, JPEG and `WavPack`: named, not read.
 
+use std::io::Read;
+
+use ppmd_rust::{Ppmd8Decoder, RestoreMethod};
+
 use crate::bytes::{range, tail, u16_le, u32_le};
 use crate::codec::{Bunzip2, Decode, Inflate, Inflate64, run};
 use crate::lzma::Raw;
-use crate::output::stored;
+use crate::output::{drain, stored};
 use crate::{Budget, Content, Trouble, xz, zstd};
 
 pub(super) const STORED: u16 = 0;
@@ -26,10 +30,12 @@ pub(super) fn decode(method: u16, packed: &Packed<'_>, budget: &mut Budget) -> (
     match method {
         STORED => (stored(packed.data, budget), None),
         8 => streamed(&mut Inflate::new(), packed, "deflate data", budget),
-        9 => streamed(&mut Inflate64::new(), packed, "deflate64 data", budget),
+        // It reads ahead, so where it ended is not known to the byte.
+        9 => (streamed(&mut Inflate64::new(), packed, "deflate64 data", budget).0, None),
         12 => streamed(&mut Bunzip2::new(), packed, "bzip2 data", budget),
         14 => (lzma(packed, budget), None),
         20 | 93 => (zstd::decode(packed.data, packed.data.len(), budget), None),
+        98 => (ppmd(packed, budget), None),
         95 => (xz::decode(packed.data, packed.data.len(), budget), None),
         other => {
             let trouble = Some(Trouble::Unsupported(name(other)));
@@ -65,6 +71,23 @@ fn lzma(packed: &Packed<'_>, budget: &mut Budget) -> Content {
     Content { bytes, trouble }
 }
 
+/// Order, memory and what to do when that is full, in two bytes.
+fn ppmd(packed: &Packed<'_>, budget: &mut Budget) -> Content {
+    let failed = |trouble| Content { bytes: Vec::new(), trouble: Some(trouble) };
+    let Some(coded) = u16_le(packed.data, 0) else { return failed(Trouble::Damaged("ppmd data")) };
+    let order = u32::from(coded & 0xf) + 1;
+    let memory_bytes = (u32::from(coded >> 4 & 0xff) + 1) << 20;
+    let restore = if coded >> 12 == 0 { RestoreMethod::Restart } else { RestoreMethod::CutOff };
+    if let Err(limit) = budget.dictionary(u64::from(memory_bytes)) {
+        return failed(limit.into());
+    }
+    match Ppmd8Decoder::new(tail(packed.data, 2), order, memory_bytes, restore) {
+        // It knows no end of its own.
+        Ok(reader) => drain(&mut reader.take(packed.size), packed.data.len(), "ppmd data", budget),
+        Err(_) => failed(Trouble::Damaged("ppmd data")),
+    }
+}
+
 fn name(method: u16) -> &'static str {
     match method {
         1 => "zip method shrink",
@@ -75,7 +98,6 @@ fn name(method: u16) -> &'static str {
         94 => "zip method MP3",
         96 => "zip method JPEG",
         97 => "zip method WavPack",
-        98 => "zip method PPMd",
         _ => "zip method",
     }
 }
