@@ -43,31 +43,56 @@ fn identifier(flags: u8, name: &[u8], block: u32) -> Vec<u8> {
     block[..(38 + name.len()).next_multiple_of(4)].to_vec()
 }
 
-/// Blocks of the partition: file set, root, and what follows.
+/// Blocks of the partition: file set, root, and what follows. The anchor is in front of it.
 fn disc(blocks: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = front(PARTITION);
+    bytes.resize(256 * BLOCK, 0);
+    bytes.extend(anchor());
+    partition(&mut bytes, blocks);
+    // The file that ISO 9660 shows is in block 4.
+    bytes.resize(bytes.len().max(263 * BLOCK), 0);
+    bytes
+}
+
+/// The same in fewer blocks: with the anchor at the end.
+pub(crate) fn small_disc() -> Vec<u8> {
+    let mut bytes = front(35);
+    partition(
+        &mut bytes,
+        &[root(&[identifier(0, b"\x08a", 2)]), file_entry(5, 3, 2, b"MZ"), Vec::new(), vec![0; BLOCK]],
+    );
+    bytes.extend(anchor());
+    bytes
+}
+
+fn anchor() -> Vec<u8> {
+    descriptor(2, &[(16, &[0, 128, 0, 0]), (20, &32_u32.to_le_bytes())])
+}
+
+fn partition(bytes: &mut Vec<u8>, blocks: &[Vec<u8>]) {
+    bytes.extend(descriptor(256, &[(400, &long_extent(2048, 1))]));
+    for block in blocks {
+        bytes.extend(block);
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+    }
+}
+
+/// ISO 9660 and the descriptors of UDF, in 35 blocks.
+fn front(partition: u32) -> Vec<u8> {
     let mut iso = Disc::new();
-    let root = iso.put(&record(PARTITION + 4, 7, 0, b"SHOWN.TXT;1", b""));
+    let root = iso.put(&record(partition + 4, 7, 0, b"SHOWN.TXT;1", b""));
     iso.descriptor(0, 1, root, b"");
     let mut bytes = iso.finish(1);
     for (sector, name) in [(18, b"BEA01"), (19, b"NSR02"), (20, b"TEA01")] {
         bytes[sector * BLOCK + 1..sector * BLOCK + 6].copy_from_slice(name);
     }
     bytes.resize(32 * BLOCK, 0);
-    bytes.extend(descriptor(5, &[(188, &PARTITION.to_le_bytes())]));
+    bytes.extend(descriptor(5, &[(188, &partition.to_le_bytes())]));
     let block_bytes = 2048_u32.to_le_bytes();
     let logical: [(usize, &[u8]); 3] =
         [(212, &block_bytes), (268, &[1, 0, 0, 0]), (440, &[1, 6, 0, 0, 0, 0])];
     bytes.extend(descriptor(6, &logical));
     bytes.extend(descriptor(8, &[]));
-    bytes.resize(256 * BLOCK, 0);
-    bytes.extend(descriptor(2, &[(16, &[0, 128, 0, 0]), (20, &32_u32.to_le_bytes())]));
-    bytes.extend(descriptor(256, &[(400, &long_extent(2048, 1))]));
-    for block in blocks {
-        bytes.extend(block);
-        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
-    }
-    // The file that ISO 9660 shows is in block 4.
-    bytes.resize(bytes.len().max(263 * BLOCK), 0);
     bytes
 }
 
@@ -100,6 +125,11 @@ fn a_file_that_only_udf_shows_is_given_and_one_of_both_has_both_names() {
     assert_eq!(run.named("dir").kind, Kind::Directory);
     assert_eq!(run.whole("dir/h\u{430}.js"), b"hidden");
     assert_eq!(run.told(), [""; 0]);
+}
+
+#[test]
+fn the_anchor_may_be_at_the_end() {
+    assert_eq!(run(Format::Iso9660, &small_disc()).whole("a"), b"MZ");
 }
 
 #[test]
