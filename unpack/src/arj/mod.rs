@@ -16,7 +16,9 @@ use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 const MAGIC: &[u8] = b"\x60\xea";
 const HEADER_BYTES_MAX: usize = 2600;
 const FIXED_BYTES_MIN: usize = 30;
-const PREFIX_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// ARJ looks no further for the main header.
+const PREFIX_BYTES_MAX: usize = 512 * 1024;
+const EXTENDED_HEADERS_MAX: usize = 16;
 const FLAG_GARBLED: u8 = 1;
 /// Goes on in the next volume, or began in the one before.
 const FLAG_VOLUME: u8 = 4;
@@ -72,7 +74,7 @@ impl<'a> Header<'a> {
         let sum = u32_le(bytes, at)?;
         at += 4;
         // Extended headers, each with its own checksum; none is known to be in use.
-        loop {
+        for _ in 0..EXTENDED_HEADERS_MAX {
             let extended = usize::from(u16_le(bytes, at)?);
             at += 2;
             if extended == 0 {

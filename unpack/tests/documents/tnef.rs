@@ -136,5 +136,10 @@ fn what_is_wrong_is_told_and_what_is_readable_given() {
         tnef(&[attribute(2, 0x9002, 6, &[]), attribute(2, 0x800f, 6, b"x"), attribute(2, 0x9005, 6, &block)]);
     let odd = run(Format::Tnef, &odd);
     assert_eq!(odd.named("first").content.bytes, b"x");
-    assert_eq!(odd.told(), ["damaged: MAPI properties"]);
+    assert_eq!(odd.told(), ["damaged: attributes of an attachment"]);
+
+    let many = vec![attribute(2, 0x8010, 1, &[b'a'; 5_000]); 40];
+    let many = run(Format::Tnef, &tnef(&[many.concat(), attribute(2, 0x800f, 6, b"x")]));
+    assert_eq!(many.members[0].names, [vec![b'a'; 4096]]);
+    assert_eq!(many.told(), ["damaged: attributes of an attachment"]);
 }

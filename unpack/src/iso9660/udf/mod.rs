@@ -55,7 +55,11 @@ pub(super) fn walk(
             }
             let path = joined(&path, &identifier.name);
             if identifier.flags & FLAG_DIRECTORY == 0 {
-                image.merge(node(&volume, identifier.address, path));
+                let node = node(&volume, identifier.address, path);
+                for _ in &node.extents {
+                    image.count(budget)?;
+                }
+                image.merge(node);
                 continue;
             }
             image.merge(Node {
