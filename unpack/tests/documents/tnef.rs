@@ -138,8 +138,12 @@ fn what_is_wrong_is_told_and_what_is_readable_given() {
     assert_eq!(odd.named("first").content.bytes, b"x");
     assert_eq!(odd.told(), ["damaged: attributes of an attachment"]);
 
-    let many = vec![attribute(2, 0x8010, 1, &[b'a'; 5_000]); 40];
-    let many = run(Format::Tnef, &tnef(&[many.concat(), attribute(2, 0x800f, 6, b"x")]));
-    assert_eq!(many.members[0].names, [vec![b'a'; 4096]]);
+    let data = attribute(2, 0x800f, 6, b"x");
+    let long = run(Format::Tnef, &tnef(&[attribute(2, 0x8010, 1, &[b'a'; 5_000]), data.clone()]));
+    assert_eq!(long.members[0].names, [vec![b'a'; 4096]]);
+    assert_eq!(long.told(), ["damaged: attributes of an attachment"]);
+    let many: Vec<Vec<u8>> = (0..40).map(|number| attribute(2, 0x8010, 1, &[b'a' + number])).collect();
+    let many = run(Format::Tnef, &tnef(&[many.concat(), data]));
+    assert_eq!(many.members[0].names.len(), 32);
     assert_eq!(many.told(), ["damaged: attributes of an attachment"]);
 }

@@ -110,7 +110,7 @@ fn root(identifiers: &[Vec<u8>]) -> Vec<u8> {
 fn a_file_that_only_udf_shows_is_given_and_one_of_both_has_both_names() {
     let run = open(&[
         root(&[
-            identifier(8, b"", 1),
+            identifier(10, b"", 1),
             identifier(0, &[b"\x08shown.txt".as_slice()].concat(), 2),
             identifier(2, &[b"\x10\0d\0i\0r".as_slice()].concat(), 3),
         ]),
