@@ -118,6 +118,20 @@ fn compressed_rtf_is_unpacked() {
 }
 
 #[test]
+fn four_billion_times_nothing_is_nothing() {
+    let nothing =
+        properties(&[(0x1234, Value::Fixed(0x1001, &[0xff; 4])), (0x3707, Value::Long(0x1e, b"a"))]);
+    let block = nothing.repeat(500);
+    let content = vec![
+        attribute(2, 0x9005, 6, &nothing),
+        attribute(2, 0x800f, 6, b"x"),
+        attribute(1, 0x9003, 6, &block),
+    ];
+    let run = run(Format::Tnef, &tnef(&content));
+    assert_eq!(run.whole("a"), b"x");
+}
+
+#[test]
 fn what_is_wrong_is_told_and_what_is_readable_given() {
     let whole = with_attachment();
     let cut = run(Format::Tnef, &whole[..whole.len() - 3]);
