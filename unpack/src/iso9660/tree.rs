@@ -1,6 +1,6 @@
 //! The trees, walked without recursion: each directory once, and no more records than the budget has members.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::bytes::{range, tail};
 use crate::names::utf16_be;
@@ -26,7 +26,7 @@ pub(super) struct Image<'a> {
     content: &'a [u8],
     nodes: Vec<Node>,
     /// By the first extent.
-    known: BTreeMap<(usize, usize, bool), usize>,
+    known: HashMap<(usize, usize, Kind), usize>,
     records: u64,
 }
 
@@ -46,7 +46,7 @@ struct Reading {
 
 impl<'a> Image<'a> {
     pub(super) fn new(content: &'a [u8]) -> Self {
-        Self { content, nodes: Vec::new(), known: BTreeMap::new(), records: 0 }
+        Self { content, nodes: Vec::new(), known: HashMap::new(), records: 0 }
     }
 
     pub(super) fn nodes(&self) -> &[Node] {
@@ -104,7 +104,8 @@ impl<'a> Image<'a> {
                 }
                 self.count(budget)?;
                 let at = record.block.saturating_mul(reading.block_bytes);
-                let paths = paths(place, &record, self.content, reading);
+                let rock_ridge = record.rock_ridge(self.content, reading.block_bytes);
+                let paths = paths(place, &record, &rock_ridge.name, reading);
                 if record.is_directory && paths.iter().all(|path| path.len() <= PATH_BYTES_MAX) {
                     below.push(Place {
                         at,
@@ -112,7 +113,12 @@ impl<'a> Image<'a> {
                         path: paths.first().cloned().unwrap_or_default(),
                     });
                 }
-                self.add(&record, at, paths, is_continued);
+                let kind = match () {
+                    () if record.is_directory => Kind::Directory,
+                    () if rock_ridge.is_link => Kind::Link,
+                    () => Kind::File,
+                };
+                self.add(&record, kind, at, paths, is_continued);
                 is_continued = record.has_more;
             }
         }
@@ -134,7 +140,7 @@ impl<'a> Image<'a> {
     pub(super) fn merge(&mut self, node: Node) {
         let next = self.nodes.len();
         let known = match node.extents.as_slice() {
-            &[(at, size)] => *self.known.entry((at, size, node.kind == Kind::Directory)).or_insert(next),
+            &[(at, size)] => *self.known.entry((at, size, node.kind)).or_insert(next),
             _ => next,
         };
         match self.nodes.get_mut(known) {
@@ -143,7 +149,7 @@ impl<'a> Image<'a> {
         }
     }
 
-    fn add(&mut self, record: &Record<'_>, at: usize, paths: Vec<Vec<u8>>, is_continued: bool) {
+    fn add(&mut self, record: &Record<'_>, kind: Kind, at: usize, paths: Vec<Vec<u8>>, is_continued: bool) {
         let extent = (at, record.size);
         if is_continued && let Some(node) = self.nodes.last_mut() {
             if !node.extents.contains(&extent) {
@@ -153,13 +159,13 @@ impl<'a> Image<'a> {
         }
         let next = self.nodes.len();
         // A file in several extents stays with its tree: what follows the first may differ.
-        let key = (at, record.size, record.is_directory);
+        let key = (at, record.size, kind);
         let known = if record.has_more { next } else { *self.known.entry(key).or_insert(next) };
         match self.nodes.get_mut(known) {
             Some(node) => node.names.extend(paths),
             None => self.nodes.push(Node {
                 names: paths,
-                kind: if record.is_directory { Kind::Directory } else { Kind::File },
+                kind,
                 extents: vec![extent],
                 trouble: record.is_interleaved.then_some(Trouble::Unsupported("interleaved extents")),
             }),
@@ -168,11 +174,10 @@ impl<'a> Image<'a> {
 }
 
 /// Every path that a reader of this tree may show.
-fn paths(place: &Place, record: &Record<'_>, content: &[u8], reading: Reading) -> Vec<Vec<u8>> {
-    let long = record.long_name(content, reading.block_bytes);
+fn paths(place: &Place, record: &Record<'_>, long: &[u8], reading: Reading) -> Vec<Vec<u8>> {
     let raw = if reading.is_joliet { utf16_be(record.name) } else { record.name.to_vec() };
     let bare = without_version(&raw).to_vec();
-    let mut names = vec![long, bare, raw];
+    let mut names = vec![long.to_vec(), bare, raw];
     names.retain(|name| !name.is_empty());
     names.dedup();
     let above = place.path.as_slice();

@@ -128,6 +128,13 @@ impl Header {
         Some(())
     }
 
+    /// A link's name and its target are one field, with a bar between them.
+    pub(super) fn target(&self) -> Option<(&[u8], &[u8])> {
+        let name = self.names.iter().find(|name| !name.is_empty())?;
+        let bar = memchr::memchr(b'|', name)?;
+        Some((name.get(..bar)?, tail(name, bar + 1)))
+    }
+
     pub(super) fn kind(&self) -> Kind {
         if self.mode.is_some_and(|mode| mode & MODE_TYPE == MODE_LINK) {
             Kind::Link

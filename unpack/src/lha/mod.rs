@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use crate::bytes::{len, range, tail};
 use crate::listing::{Listing, nothing};
+use crate::output::stored;
 use crate::{Budget, Kind, Limit, Member, Passwords, Trouble};
 use header::Header;
 
@@ -91,9 +92,12 @@ fn member(
     listing: &mut Listing<'_>,
 ) -> Result<(), Limit> {
     let kind = header.kind();
-    listing.give(header.names.clone(), kind, false, |budget| {
+    let link = header.target().filter(|_| kind == Kind::Link);
+    let mut names = header.names.clone();
+    names.extend(link.map(|(name, _)| name.to_vec()));
+    listing.give(names, kind, false, |budget| {
         if kind != Kind::File {
-            return nothing(None);
+            return link.map_or_else(|| nothing(None), |(_, target)| stored(target, budget));
         }
         let mut content =
             decode::decode(&header.method, packed.unwrap_or(behind), header.unpacked_bytes, budget);

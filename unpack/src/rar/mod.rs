@@ -71,14 +71,19 @@ struct File {
     is_in_parts: bool,
     unpacked_bytes: u64,
     crc: Option<u32>,
+    /// Of a link, where the header has it; in version 4 it is the data.
+    target: Option<Vec<u8>>,
 }
 
 /// `packed` is as much of the data as is there.
 fn give(file: File, packed: &[u8], is_whole: bool, listing: &mut Listing<'_>) -> Result<(), Limit> {
-    let File { names, kind, is_encrypted, is_stored, is_in_parts, unpacked_bytes, crc } = file;
+    let File { names, kind, is_encrypted, is_stored, is_in_parts, unpacked_bytes, crc, target } = file;
     listing.give(names, kind, is_encrypted, |budget| {
         if is_encrypted {
             return nothing(Some(Trouble::Encrypted));
+        }
+        if let Some(target) = target {
+            return stored(&target, budget);
         }
         if kind == Kind::Directory || (packed.is_empty() && unpacked_bytes == 0) {
             return nothing(None);

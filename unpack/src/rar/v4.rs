@@ -103,5 +103,6 @@ fn file(block: &Block<'_>) -> Option<File> {
         is_in_parts: is(FILE_FLAG_FROM_PREVIOUS) || is(FILE_FLAG_TO_NEXT),
         unpacked_bytes: u64::from(u32_le(bytes, 11)?) | u64::from(high) << 32,
         crc: u32_le(bytes, 16),
+        target: None,
     })
 }

@@ -68,7 +68,8 @@ pub(crate) fn disc() -> Vec<u8> {
     let file = disc.put(b"MZ data");
     let hidden = disc.put(b"only here");
     let long_name = [b"NM\x0d\x01\0long.exe".as_slice()].concat();
-    let below = disc.put(&record(file, 7, 0, b"A.EXE;1", &long_name));
+    let link = record(0, 0, 0, b"L", b"SL\x08\x01\0\x08\x01x");
+    let below = disc.put(&[record(file, 7, 0, b"A.EXE;1", &long_name), link].concat());
     let root = disc.put(
         &[record(0, 0, 2, &[0], b""), record(0, 0, 2, &[1], b""), record(below, 2048, 2, b"DIR", b"")]
             .concat(),
@@ -93,6 +94,7 @@ fn a_file_has_its_names_in_all_trees() {
     assert_eq!(run.named(names[0]).names.len(), 4);
     assert_eq!(run.whole("hidden.js"), b"only here");
     assert_eq!(run.named("DIR").kind, Kind::Directory);
+    assert_eq!(run.named("DIR/L").kind, Kind::Link);
     assert_eq!(run.told(), [""; 0]);
 }
 

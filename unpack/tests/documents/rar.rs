@@ -104,7 +104,7 @@ pub(crate) fn version_5() -> Vec<u8> {
         file_5(1, 0, b"dir", b"", b"", b""),
         file_5(0, 3, b"packed.exe", b"", b"packed", b"unpacked"),
         file_5(0, 3, b"secret.exe", &[2, 1, 0], b"secret", b"unknown"),
-        file_5(0, 0, b"link", &[3, 9, 0, 0, 4, 5, 1, 0, 0], b"", b""),
+        file_5(0, 0, b"link", &[&[10, 5, 1, 0, 6], b"target".as_slice()].concat(), b"", b""),
     ])
 }
 
@@ -125,7 +125,9 @@ fn both_versions_give_names_flags_and_stored_members() {
         assert_eq!(run.troubles, []);
         assert_eq!(run.members.len(), 5);
     }
-    assert_eq!(run(Format::Rar, &version_5()).named("link").kind, Kind::Link);
+    let links = run(Format::Rar, &version_5());
+    assert_eq!(links.named("link").kind, Kind::Link);
+    assert_eq!(links.whole("link"), b"target");
 }
 
 #[test]
