@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::bytes::{range, tail};
 use crate::names::utf16_be;
-use crate::{Budget, Kind, Limit};
+use crate::{Budget, Kind, Limit, Trouble};
 
 use super::SECTOR_BYTES;
 use super::record::Record;
 
 /// A directory deeper than such a path is not entered.
-const PATH_BYTES_MAX: usize = 1024;
+pub(super) const PATH_BYTES_MAX: usize = 1024;
 
 /// A file or directory, whichever trees lead to it.
 pub(super) struct Node {
@@ -18,7 +18,8 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// Offsets and lengths in the image.
     pub(super) extents: Vec<(usize, usize)>,
-    pub(super) is_interleaved: bool,
+    /// What keeps the extents from being all of it.
+    pub(super) trouble: Option<Trouble>,
 }
 
 pub(super) struct Image<'a> {
@@ -101,10 +102,7 @@ impl<'a> Image<'a> {
                 if record.is_dot() {
                     continue;
                 }
-                self.records += 1;
-                if self.records > budget.limits().members_max.saturating_mul(2) {
-                    return Err(Limit::Members);
-                }
+                self.count(budget)?;
                 let at = record.block.saturating_mul(reading.block_bytes);
                 let paths = paths(place, &record, self.content, reading);
                 if record.is_directory && paths.iter().all(|path| path.len() <= PATH_BYTES_MAX) {
@@ -119,6 +117,30 @@ impl<'a> Image<'a> {
             }
         }
         Ok(below)
+    }
+
+    /// One more record; there may be two for a member.
+    pub(super) fn count(&mut self, budget: &Budget) -> Result<(), Limit> {
+        budget.time()?;
+        self.records += 1;
+        if self.records > budget.limits().members_max.saturating_mul(2) {
+            Err(Limit::Members)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A file of another tree: one that is known by its only extent has one more name.
+    pub(super) fn merge(&mut self, node: Node) {
+        let next = self.nodes.len();
+        let known = match node.extents.as_slice() {
+            &[(at, size)] => *self.known.entry((at, size, node.kind == Kind::Directory)).or_insert(next),
+            _ => next,
+        };
+        match self.nodes.get_mut(known) {
+            Some(known) => known.names.extend(node.names),
+            None => self.nodes.push(node),
+        }
     }
 
     fn add(&mut self, record: &Record<'_>, at: usize, paths: Vec<Vec<u8>>, is_continued: bool) {
@@ -139,7 +161,7 @@ impl<'a> Image<'a> {
                 names: paths,
                 kind: if record.is_directory { Kind::Directory } else { Kind::File },
                 extents: vec![extent],
-                is_interleaved: record.is_interleaved,
+                trouble: record.is_interleaved.then_some(Trouble::Unsupported("interleaved extents")),
             }),
         }
     }

@@ -76,6 +76,9 @@ impl Header {
         self.is_sum_right = bytes.get(1) == Some(&sum);
         let name_bytes = usize::from(*bytes.get(SHORT_NAME_AT - 1)?);
         let name = range(bytes, SHORT_NAME_AT, name_bytes)?;
+        if 2 + size < SHORT_NAME_AT + name_bytes {
+            return None;
+        }
         self.crc = u16_le(bytes, SHORT_NAME_AT + name_bytes);
         self.bytes = 2 + size;
         let mut short = vec![slashed(name)];

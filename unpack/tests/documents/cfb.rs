@@ -110,6 +110,19 @@ fn attachments_of_a_message_have_the_names_of_their_properties() {
 }
 
 #[test]
+fn more_names_than_an_attachment_has_are_told() {
+    let storage = "/__attach_version1.0_#00000000";
+    let paths: Vec<String> =
+        (0..20).map(|number| format!("{storage}/__substg1.0_3704001E-{number}")).collect();
+    let mut streams: Vec<(&str, &[u8])> = paths.iter().map(|path| (path.as_str(), b"n".as_slice())).collect();
+    let data = format!("{storage}/__substg1.0_37010102");
+    streams.push((&data, b"MZ"));
+    let run = run(Format::Cfb, &compound(&streams));
+    assert_eq!(run.whole("n"), b"MZ");
+    assert_eq!(run.told(), ["damaged: more names than an attachment has"]);
+}
+
+#[test]
 fn names_of_windows_installer_are_unpacked() {
     // "ab" in one unit, behind the mark of a table.
     let packed: String = ['\u{4840}', char::from_u32(0x3800 + 36 + (37 << 6)).unwrap()].iter().collect();

@@ -7,7 +7,7 @@ use unpack::{Format, Limits, formats};
 
 use crate::cab::{cabinet, ms_zip, text, visited};
 use crate::run::run_unasked;
-use crate::{arj, cfb, iso9660, lha, rar, text as coded, tnef};
+use crate::{arj, cfb, iso9660, lha, rar, text as coded, tnef, udf};
 
 const OURS: [Format; 9] = [
     Format::Cab,
@@ -47,6 +47,7 @@ fn containers() -> Vec<(Format, Vec<u8>)> {
         (Format::Tnef, tnef::with_attachment()),
         (Format::Lha, [member.clone(), member].concat()),
         (Format::Iso9660, iso9660::disc()),
+        (Format::Iso9660, udf::small_disc()),
         (Format::Rar, rar::version_4()),
         (Format::Rar, rar::version_5()),
         (Format::Arj, arj::archive()),
@@ -74,7 +75,7 @@ proptest! {
 
     #[test]
     fn changed_containers(
-        which in 0..11_usize,
+        which in 0..CONTAINERS.len(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in any::<prop::sample::Index>(),
         is_cut in any::<bool>(),
