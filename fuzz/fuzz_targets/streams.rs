@@ -6,4 +6,7 @@ mod support;
 use libfuzzer_sys::fuzz_target;
 use unpack::Format;
 
-fuzz_target!(|content: &[u8]| support::check(&[Format::Gzip, Format::Bzip2, Format::Xz, Format::Lzma, Format::Lzip, Format::Zstd], content));
+fuzz_target!(|content: &[u8]| support::check(
+    &[Format::Gzip, Format::Bzip2, Format::Xz, Format::Lzma, Format::Lzip, Format::Zstd],
+    content
+));

@@ -16,7 +16,9 @@ static HOOK: Once = Once::new();
 pub fn check(as_formats: &[Format], content: &[u8]) {
     HOOK.call_once(|| {
         panic::set_hook(Box::new(|info| {
-            let of_decoder = info.location().is_some_and(|at| ["lzxd-", "delharc-"].iter().any(|name| at.file().contains(name)));
+            let of_decoder = info
+                .location()
+                .is_some_and(|at| ["lzxd-", "delharc-"].iter().any(|name| at.file().contains(name)));
             if !of_decoder {
                 eprintln!("{info}");
             }
