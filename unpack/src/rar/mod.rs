@@ -23,14 +23,15 @@ pub(crate) fn is(content: &[u8]) -> bool {
     content.starts_with(MAGIC_OLD) || start(content).is_some()
 }
 
+/// Further on it has to have the block behind it with which an archive begins: lists of signatures have it too.
 fn start(content: &[u8]) -> Option<Start<'_>> {
     let searched = content.get(..PREFIX_BYTES_MAX).unwrap_or(content);
     memmem::find_iter(searched, MAGIC).find_map(|at| {
         let behind = tail(content, at + MAGIC.len());
         match behind {
-            [0, blocks @ ..] => Some(Start::V4(blocks)),
-            [1, 0, blocks @ ..] => Some(Start::V5(blocks)),
-            [2..=4, ..] => Some(Start::Unknown),
+            [0, blocks @ ..] if at == 0 || v4::is_beginning(blocks) => Some(Start::V4(blocks)),
+            [1, 0, blocks @ ..] if at == 0 || v5::is_beginning(blocks) => Some(Start::V5(blocks)),
+            [2..=4, ..] if at == 0 => Some(Start::Unknown),
             _ => None,
         }
     })

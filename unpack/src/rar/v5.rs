@@ -6,6 +6,7 @@ use crate::{Kind, Limit, Trouble};
 
 use super::{File, give};
 
+const MAIN: u64 = 1;
 const FILE: u64 = 2;
 const ENCRYPTION: u64 = 4;
 const END: u64 = 5;
@@ -33,6 +34,11 @@ struct Block<'a> {
     bytes: usize,
     data_bytes: usize,
     is_sum_right: bool,
+}
+
+/// Whether the first block is one with which an archive begins. Its checksum is left out: unrar reads on without.
+pub(super) fn is_beginning(blocks: &[u8]) -> bool {
+    block(blocks).is_some_and(|block| block.kind == MAIN || block.kind == ENCRYPTION)
 }
 
 pub(super) fn members(mut rest: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {

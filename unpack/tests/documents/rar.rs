@@ -1,6 +1,6 @@
 //! RAR, written here block by block.
 
-use unpack::{Format, Kind, Trouble};
+use unpack::{Format, Kind, Trouble, formats};
 
 use crate::run::run;
 
@@ -140,8 +140,12 @@ fn packed_unicode_names_are_given_besides_the_short_one() {
 
 #[test]
 fn the_signature_is_found_behind_anything() {
-    let content = [b"GIF89a picture Rar!\x1a\x07\x09".as_slice(), &version_5()].concat();
-    assert_eq!(run(Format::Rar, &content).whole("a.exe"), b"MZ");
+    for archive in [version_4(), version_5()] {
+        // What is no archive though it has the signature is passed over.
+        let before = b"GIF89a picture Rar!\x1a\x07\0 Rar!\x1a\x07\x01\0 and Rar!\x1a\x07\x02".as_slice();
+        assert!(!formats(before).contains(&Format::Rar));
+        assert_eq!(run(Format::Rar, &[before, &archive].concat()).whole("a.exe"), b"MZ");
+    }
 }
 
 #[test]
