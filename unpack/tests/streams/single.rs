@@ -18,7 +18,7 @@ pub(crate) fn pack(format: Format, plain: &[u8]) -> Vec<u8> {
             encoder.finish().unwrap()
         }
         Format::Bzip2 => {
-            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
             encoder.write_all(plain).unwrap();
             encoder.finish().unwrap()
         }
@@ -95,7 +95,7 @@ fn something_behind_is_told() {
 
 #[test]
 fn a_cut_is_told_and_what_is_before_it_is_given() {
-    let plain = noise(2_000_000);
+    let plain = noise(500_000);
     for format in SINGLE {
         let packed = pack(format, &plain);
         for (part, of) in [(1, 2), (9, 10)] {
@@ -107,7 +107,7 @@ fn a_cut_is_told_and_what_is_before_it_is_given() {
                 content.trouble
             );
             // One block of bzip2 may be missing.
-            let least = (plain.len() * part / of).saturating_sub(950_000);
+            let least = (plain.len() * part / of).saturating_sub(150_000);
             assert!(content.bytes.len() >= least, "{format:?}: {}", content.bytes.len());
             assert!(plain.starts_with(&content.bytes), "{format:?}");
         }
