@@ -1,5 +1,6 @@
 //! Method 4: literals and references, each number behind as many ones as it is long.
 
+use crate::output::grown;
 use crate::{Budget, Content, Trouble};
 
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -43,12 +44,10 @@ pub(super) fn decode(packed: &[u8], unpacked_bytes: u64, budget: &mut Budget) ->
     loop {
         let is_done = bytes.len() as u64 >= unpacked_bytes;
         let is_decoded = is_done || step(&mut bits, &mut bytes).is_some();
-        let more = bytes.len() - charged;
-        if is_done || !is_decoded || more >= CHUNK_BYTES {
-            charged = bytes.len();
-            if let Err(limit) = budget.output(more as u64, charged as u64, packed.len() as u64) {
-                return Content { bytes, trouble: Some(limit.into()) };
-            }
+        if (is_done || !is_decoded || bytes.len() - charged >= CHUNK_BYTES)
+            && let Err(limit) = grown(&mut bytes, &mut charged, packed.len(), budget)
+        {
+            return Content { bytes, trouble: Some(limit.into()) };
         }
         if is_done || !is_decoded {
             let trouble = (!is_decoded).then_some(Trouble::Damaged("compressed data"));

@@ -25,7 +25,7 @@ fn utf16(text: &str) -> Vec<u8> {
 
 /// As Packager writes it.
 pub(crate) fn package(names: [&str; 3], data: &[u8], kind: u16) -> Vec<u8> {
-    let mut stream = vec![0, 0, 0, 0, 2, 0];
+    let mut stream = vec![0; 6];
     for name in &names[..2] {
         stream.extend(name.bytes());
         stream.push(0);
