@@ -60,6 +60,16 @@ pub enum Limit {
     Cpu,
 }
 
+impl Limit {
+    /// Whether nothing more of the mail can be unpacked, as opposed to nothing more of one member.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::OutBytes | Self::Members | Self::Cpu => true,
+            Self::MemberBytes | Self::Ratio | Self::Dictionary => false,
+        }
+    }
+}
+
 /// What is left.
 #[derive(Debug)]
 pub struct Budget {
@@ -106,11 +116,31 @@ impl Budget {
         if member_bytes > self.limits.member_bytes_max {
             return Err(Limit::MemberBytes);
         }
-        let is_large = member_bytes > self.limits.ratio_from_bytes;
-        if is_large && member_bytes > input_bytes.max(1).saturating_mul(self.limits.ratio_max) {
-            return Err(Limit::Ratio);
-        }
+        self.ratio(member_bytes, input_bytes)?;
         self.time()
+    }
+
+    /// Whether `out_bytes` are too many for `input_bytes`.
+    ///
+    /// # Errors
+    /// When they are.
+    pub fn ratio(&self, out_bytes: u64, input_bytes: u64) -> Result<(), Limit> {
+        let is_large = out_bytes > self.limits.ratio_from_bytes;
+        let is_over = out_bytes > input_bytes.max(1).saturating_mul(self.limits.ratio_max);
+        if is_large && is_over { Err(Limit::Ratio) } else { Ok(()) }
+    }
+
+    /// Output so far, of all containers.
+    pub fn out_bytes(&self) -> u64 {
+        self.out_bytes
+    }
+
+    /// A decoder asks for `bytes` of memory for its dictionary or window.
+    ///
+    /// # Errors
+    /// When that is more than allowed.
+    pub fn dictionary(&self, bytes: u64) -> Result<(), Limit> {
+        if bytes > self.limits.dictionary_bytes_max { Err(Limit::Dictionary) } else { Ok(()) }
     }
 
     /// Whether the CPU time is used up.

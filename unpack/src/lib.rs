@@ -5,9 +5,35 @@
 //! only, under `catch_unwind`. Deliberately absent: walking into members (the caller does that, with a depth), and
 //! judging what they are.
 
+#![warn(missing_docs)]
+#![warn(clippy::indexing_slicing)]
+
+mod arj;
 mod budget;
+mod bytes;
+mod bzip2;
+mod cab;
+mod cfb;
+mod codec;
 mod format;
+mod gzip;
+mod iso9660;
+mod lha;
+mod listing;
+mod lzip;
+mod lzma;
 mod member;
+mod names;
+mod output;
+mod rar;
+mod seven;
+mod tar;
+mod tnef;
+mod uuencode;
+mod xz;
+mod yenc;
+mod zip;
+mod zstd;
 
 pub use budget::{Budget, Limit, Limits};
 pub use format::{Format, formats};

@@ -5,13 +5,13 @@ use thiserror::Error;
 use crate::Limit;
 
 /// What a member is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A file or a stream.
     File,
     /// A directory.
     Directory,
-    /// A symbolic or hard link; the content is its target.
+    /// A symbolic or hard link; the content is its target, where the format has that in one piece.
     Link,
     /// A device, a pipe, or something else that is no file.
     Other,
@@ -35,6 +35,16 @@ pub enum Trouble {
     /// Readers may see different things; each was given.
     #[error("ambiguous: {0}")]
     Ambiguous(&'static str),
+}
+
+impl Trouble {
+    /// Whether nothing more of the mail can be unpacked.
+    pub(crate) fn is_final(self) -> bool {
+        match self {
+            Self::Limit(limit) => limit.is_final(),
+            Self::Encrypted | Self::Damaged(_) | Self::Unsupported(_) | Self::Ambiguous(_) => false,
+        }
+    }
 }
 
 /// The bytes of a member.
