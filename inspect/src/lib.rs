@@ -4,7 +4,7 @@
 //! process of its own that can neither open a file nor a socket, with little memory and time, and that may die at any
 //! moment: [`serve`] takes one mail after the other from a pipe and answers with what was found. Only the binary's
 //! `inspect` command may call it; a worker knows the messages ([`proto::inspection`]) and not this crate.
-//! Deliberately absent: async, configuration, archives.
+//! Deliberately absent: async, configuration, the formats of archives (crate `unpack`).
 
 #![warn(missing_docs)]
 #![warn(clippy::indexing_slicing)]
@@ -15,6 +15,7 @@ mod banned;
 mod cage;
 mod faults;
 mod serve;
+mod walk;
 
 pub use attempt::Attempt;
 pub use banned::{RULE_BYTES_MAX, RULES_MAX, RuleError, Why, check};

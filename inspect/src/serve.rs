@@ -3,6 +3,7 @@
 //! Generic over the pipe and over what holds the process, so that its dialogue is tested without a process.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use proto::inspection::{
     Found, FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, REPORT_NAME_BYTES_MAX, Report, Setup,
@@ -11,9 +12,9 @@ use proto::inspection::{
 use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
-use crate::attachments::{self, Rules};
 use crate::banned::RuleError;
 use crate::faults::{self, Reaction};
+use crate::walk::{Inspection, Seen};
 
 /// What holds the process.
 pub trait Held {
@@ -75,7 +76,8 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
         let in_force = self.held.lock_in(&setup);
         self.say(&Hello { in_force })?;
         let content_bytes_max = setup.rules.limits.content_bytes_max;
-        let rules = Rules::new(&setup.rules)?;
+        let cpu = Duration::from_secs(setup.cpu_seconds_max);
+        let inspection = Inspection::new(setup.rules, cpu)?;
         while let Some((Inspect { serial }, content)) = self.take(content_bytes_max)? {
             self.held.before_mail()?;
             if self.has_faults
@@ -86,10 +88,10 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
                 continue;
             }
             let start = micros();
-            let mut findings = attachments::inspect(&content, &rules);
+            let Seen { mut findings, opened } = inspection.inspect(&content);
             findings.iter_mut().for_each(shorten);
             let micros = micros().saturating_sub(start);
-            self.say(&Report { serial, micros, findings })?;
+            self.say(&Report { serial, micros, findings, opened })?;
         }
         Ok(())
     }

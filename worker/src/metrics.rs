@@ -78,6 +78,7 @@ pub(crate) struct InspectMetrics {
     pub(crate) children: Gauge,
     pub(crate) seconds: Histogram,
     pub(crate) parsing_seconds: Histogram,
+    pub(crate) opened: Counter,
     ended: Family<ReasonLabel, Counter>,
 }
 
@@ -89,6 +90,7 @@ impl InspectMetrics {
             children: Gauge::default(),
             seconds: seconds(),
             parsing_seconds: seconds(),
+            opened: Counter::default(),
             ended: Family::default(),
         };
         registry.register(
@@ -110,6 +112,11 @@ impl InspectMetrics {
             "mailweir_worker_inspect_parsing_seconds",
             "Time that the parsing of one mail took, as the inspecting process says",
             metrics.parsing_seconds.clone(),
+        );
+        registry.register(
+            "mailweir_worker_inspect_opened",
+            "Encrypted members of archives that a password from the mail's text or the list opened",
+            metrics.opened.clone(),
         );
         metrics
     }

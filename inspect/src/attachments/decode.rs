@@ -6,18 +6,37 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 const ENCODED_WORD_BYTES_MAX: usize = 4 * 1024;
 
 /// Up to `bytes_max` bytes of base64; whatever is not of the alphabet is skipped, padding included.
-pub(super) fn base64(input: &[u8], bytes_max: usize) -> Vec<u8> {
+pub(crate) fn base64(input: &[u8], bytes_max: usize) -> Vec<u8> {
     base64_from(input.iter().copied(), bytes_max)
 }
 
 /// As [`base64`], but as far as the first padding, where strict readers stop.
-pub(super) fn base64_to_padding(input: &[u8], bytes_max: usize) -> Vec<u8> {
-    base64_from(input.iter().copied().take_while(|byte| *byte != b'='), bytes_max)
+pub(crate) fn base64_to_padding(input: &[u8], bytes_max: usize) -> Vec<u8> {
+    base64(input.get(..memchr::memchr(b'=', input).unwrap_or(input.len())).unwrap_or_default(), bytes_max)
+}
+
+/// As [`base64`], but each padding ends a text of its own, and the next begins behind it.
+pub(crate) fn base64_by_padding(input: &[u8], bytes_max: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for text in input.split(|byte| *byte == b'=') {
+        out.extend(base64(text, bytes_max.saturating_sub(out.len())));
+    }
+    out
+}
+
+/// Whether there is more behind the first padding.
+pub(crate) fn has_more_behind_padding(input: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'=', input) else {
+        return false;
+    };
+    let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    input.get(at..).unwrap_or_default().iter().any(is_text)
 }
 
 fn base64_from(input: impl Iterator<Item = u8>, bytes_max: usize) -> Vec<u8> {
     let (mut bits, mut count) = (0u32, 0u32);
-    let mut out = Vec::new();
+    let room = input.size_hint().1.unwrap_or(0) / 4 * 3 + 3;
+    let mut out = Vec::with_capacity(room.min(bytes_max));
     for byte in input {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
@@ -40,13 +59,16 @@ fn base64_from(input: impl Iterator<Item = u8>, bytes_max: usize) -> Vec<u8> {
     out
 }
 
-/// Up to `bytes_max` bytes of quoted-printable; a bad escape stays as it is.
-pub(super) fn quoted_printable(input: &[u8], bytes_max: usize) -> Vec<u8> {
+/// Up to `bytes_max` bytes of quoted-printable; a bad escape stays as it is, blanks behind a soft line break do not.
+pub(crate) fn quoted_printable(input: &[u8], bytes_max: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = input;
     while out.len() < bytes_max {
         match rest {
             [b'=', b'\r', b'\n', tail @ ..] | [b'=', b'\n' | b'\r', tail @ ..] => rest = tail,
+            [b'=', b' ' | b'\t', ..] if soft_break(rest).is_some() => {
+                rest = soft_break(rest).unwrap_or_default()
+            }
             [b'=', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
                 out.push(hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0));
                 rest = tail;
@@ -59,6 +81,16 @@ pub(super) fn quoted_printable(input: &[u8], bytes_max: usize) -> Vec<u8> {
         }
     }
     out
+}
+
+/// What is behind `=`, blanks and a line end (RFC 2045 section 6.7, rule 3).
+fn soft_break(rest: &[u8]) -> Option<&[u8]> {
+    let blanks = rest.get(1..)?;
+    let length = blanks.iter().take(100).position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    match blanks.get(length..)? {
+        [b'\r', b'\n', tail @ ..] | [b'\r' | b'\n', tail @ ..] => Some(tail),
+        _ => None,
+    }
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -85,7 +117,7 @@ pub(crate) fn percent(input: &[u8]) -> Vec<u8> {
 }
 
 /// `bytes` in `charset`, or as UTF-8 when it is unknown.
-pub(super) fn text(bytes: &[u8], charset: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8], charset: &[u8]) -> String {
     // A language may follow the charset (RFC 2231 section 5).
     let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
     let is_plain = charset.is_empty()

@@ -12,12 +12,14 @@
 use mail_parser::parsers::MessageStream;
 use memchr::{memchr2_iter, memmem};
 
-use super::Limits;
+use proto::inspection::Limits;
 
 /// Longest Content-Type, in bytes: mail-parser compares each parameter with each.
 const CONTENT_TYPE_BYTES_MAX: usize = 8 * 1024;
 /// How far behind `message` its subtype is looked for; with more between them it counts as a nested message.
 const SUBTYPE_DISTANCE_MAX: usize = 256;
+/// How much of a line is looked at to see whether it is a delimiter and nothing else.
+const LINE_BYTES_MAX: usize = 2 * 1024;
 /// What all passes of the parser over a mail may cost together: this much, and so much for each of its bytes. A unit
 /// is about a nanosecond.
 const COST_MAX: usize = 16 * 1024 * 1024;
@@ -27,17 +29,17 @@ const SEARCH_BYTES_PER_COST: usize = 16;
 
 /// What is left of the limits for a whole mail, its nested messages included.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Budget {
-    pub(super) parts: usize,
-    pub(super) header_bytes: usize,
-    pub(super) header_lines: usize,
-    pub(super) decoded_bytes: usize,
+pub(crate) struct Budget {
+    pub(crate) parts: usize,
+    pub(crate) header_bytes: usize,
+    pub(crate) header_lines: usize,
+    pub(crate) decoded_bytes: usize,
     cost: usize,
 }
 
 impl Budget {
     /// For a mail of `content_bytes`.
-    pub(super) fn new(limits: &Limits, content_bytes: usize) -> Self {
+    pub(crate) fn new(limits: &Limits, content_bytes: usize) -> Self {
         Self {
             parts: limits.parts_max,
             header_bytes: limits.header_bytes_max,
@@ -46,19 +48,32 @@ impl Budget {
             cost: COST_MAX.saturating_add(COST_PER_BYTE_MAX.saturating_mul(content_bytes)),
         }
     }
+
+    /// Takes the cost of `times` searches through `bytes` and one closer look.
+    pub(crate) fn search(&mut self, bytes: usize, times: usize) -> Result<(), Exceeded> {
+        let amount = bytes.saturating_mul(times) / SEARCH_BYTES_PER_COST + bytes / 2;
+        spend(&mut self.cost, amount, "work")
+    }
+
+    /// There is another mail of `content_bytes` in it, whose bytes were paid for elsewhere.
+    pub(crate) fn grow(&mut self, content_bytes: usize) {
+        self.cost = self.cost.saturating_add(COST_PER_BYTE_MAX.saturating_mul(content_bytes));
+    }
 }
 
 /// Which limit a mail is beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Exceeded(pub(super) &'static str);
+pub(crate) struct Exceeded(pub(crate) &'static str);
 
 /// What the guard learned on its way.
 #[derive(Debug, Default)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// Every boundary that mail-parser may use.
-    pub(super) boundaries: Vec<Vec<u8>>,
+    pub(crate) boundaries: Vec<Vec<u8>>,
     /// Another reader may see other parts than mail-parser does.
-    pub(super) is_ambiguous: bool,
+    pub(crate) is_ambiguous: bool,
+    /// A boundary begins with another one: mail-parser confuses them, others do not.
+    pub(crate) is_crossed: bool,
 }
 
 /// The words that start containers.
@@ -77,7 +92,7 @@ struct Multipart {
 }
 
 /// Takes what `content` may cost out of `budget`.
-pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceeded> {
+pub(crate) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceeded> {
     spend(&mut budget.cost, content.len(), "work")?;
     let containers = containers(content, budget)?;
     spend(&mut budget.parts, 1 + containers.messages.len(), "parts")?;
@@ -85,7 +100,7 @@ pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
     let mut boundaries: Vec<Vec<u8>> = containers.multiparts.iter().map(|(_, b)| b.clone()).collect();
     boundaries.sort();
     boundaries.dedup();
-    let mut shape = Shape { is_ambiguous: false, boundaries };
+    let mut shape = Shape { is_ambiguous: false, is_crossed: false, boundaries };
     // In a digest a part that does not say what it is is a message, with a first part of its own.
     let parts_per_delimiter = if containers.has_digest { 2 } else { 1 };
     let mut sections = vec![0];
@@ -99,7 +114,14 @@ pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
             spend(&mut budget.parts, parts_per_delimiter, "parts")?;
             let end = at + delimiter.len();
             shape.is_ambiguous |= is_closed;
+            match line(content, at, end) {
+                Line::Delimiter => {}
+                Line::Other(name) if shape.boundaries.iter().any(|b| b == name) => shape.is_crossed = true,
+                Line::Other(_) | Line::None => shape.is_ambiguous = true,
+            }
             is_closed = content.get(end..).is_some_and(|rest| rest.starts_with(b"--"));
+            // Closed before it was opened.
+            shape.is_ambiguous |= is_closed && last.is_none();
             last = Some(at);
             sections.push(end);
         }
@@ -112,6 +134,33 @@ pub(super) fn check(content: &[u8], budget: &mut Budget) -> Result<Shape, Exceed
     }
     headers(content, &sections, &containers, budget)?;
     Ok(shape)
+}
+
+/// What a place where a boundary was found is to a reader of lines.
+enum Line<'c> {
+    Delimiter,
+    /// Of a longer boundary.
+    Other(&'c [u8]),
+    None,
+}
+
+/// Looks at the line around the delimiter from `at` to `end`.
+fn line(content: &[u8], at: usize, end: usize) -> Line<'_> {
+    if at > 0 && content.get(at - 1) != Some(&b'\n') {
+        return Line::None;
+    }
+    let line = |from: usize| {
+        let rest = content.get(from..).unwrap_or_default();
+        let rest = rest.get(..LINE_BYTES_MAX).unwrap_or(rest);
+        rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or_default().trim_ascii_end()
+    };
+    match line(end) {
+        b"" | b"--" => Line::Delimiter,
+        _ => {
+            let name = line(at + 2);
+            Line::Other(name.strip_suffix(b"--").unwrap_or(name))
+        }
+    }
 }
 
 fn spend(left: &mut usize, amount: usize, what: &'static str) -> Result<(), Exceeded> {
@@ -282,4 +331,4 @@ fn section_end(content: &[u8], start: usize, left: usize) -> Result<usize, Excee
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

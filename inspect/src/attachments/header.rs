@@ -20,39 +20,44 @@ struct Parameter {
 
 /// All that one header declares.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Declared {
+pub(crate) struct Declared {
     /// The media type or disposition, in lower case, without blanks and comments.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// Every reading of every name.
-    pub(super) names: Vec<String>,
+    pub(crate) names: Vec<String>,
+    /// Every reading of every boundary.
+    pub(crate) boundaries: Vec<String>,
     /// Two boundaries that differ.
-    pub(super) is_ambiguous: bool,
+    pub(crate) is_ambiguous: bool,
     /// More or longer parameters than are read.
-    pub(super) is_over_limit: bool,
+    pub(crate) is_over_limit: bool,
 }
 
 /// Reads the raw value of a header, folds included.
-pub(super) fn declared(raw: &[u8]) -> Declared {
+pub(crate) fn declared(raw: &[u8]) -> Declared {
     let kept = unfold(raw, false);
     let (kind, parameters, is_over_limit) = parse(&kept);
     let mut names = Vec::new();
     for base in ["name", "filename"] {
         collect(&parameters, base, &mut names);
     }
-    let mut boundaries = parameters.iter().filter(|p| p.key == "boundary").map(|p| &p.value);
-    let first = boundaries.next();
+    let mut values = parameters.iter().filter(|p| p.key == "boundary").map(|p| &p.value);
+    let first = values.next();
     // A value that is read in two ways is there twice; only the reading with its quotes resolved counts.
-    let is_ambiguous =
-        first.is_some() && count(&kept, b"boundary") > 1 && boundaries.any(|b| Some(b) != first);
+    let is_ambiguous = first.is_some() && count(&kept, b"boundary") > 1 && values.any(|b| Some(b) != first);
+    let mut boundaries = Vec::new();
+    collect(&parameters, "boundary", &mut boundaries);
     if memchr::memchr(b'\n', raw).is_some() {
         let (_, parameters, _) = parse(&unfold(raw, true));
         for base in ["name", "filename"] {
             collect(&parameters, base, &mut names);
         }
     }
-    names.sort();
-    names.dedup();
-    Declared { kind, names, is_ambiguous, is_over_limit }
+    for list in [&mut names, &mut boundaries] {
+        list.sort();
+        list.dedup();
+    }
+    Declared { kind, names, boundaries, is_ambiguous, is_over_limit }
 }
 
 fn count(haystack: &[u8], word: &[u8]) -> usize {

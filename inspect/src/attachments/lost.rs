@@ -9,13 +9,13 @@ use mail_parser::{MessagePart, MimeHeaders, PartType};
 
 /// Where the parser saw parts begin, and the boundaries that it used.
 #[derive(Default)]
-pub(super) struct Seen<'m> {
+pub(crate) struct Seen<'m> {
     starts: BTreeSet<usize>,
     boundaries: BTreeSet<&'m [u8]>,
 }
 
 impl<'m> Seen<'m> {
-    pub(super) fn add(&mut self, part: &'m MessagePart<'_>) {
+    pub(crate) fn add(&mut self, part: &'m MessagePart<'_>) {
         self.starts.insert(part.offset_header as usize);
         if let PartType::Multipart(_) = part.body {
             let boundary = part.content_type().and_then(|kind| kind.attribute("boundary"));
@@ -25,7 +25,7 @@ impl<'m> Seen<'m> {
 
     /// Whether a part begins in `content` (a line with a delimiter that was used) where the parser saw none: it gives
     /// up early on some nestings.
-    pub(super) fn has_lost_parts(&self, content: &[u8]) -> bool {
+    pub(crate) fn has_lost_parts(&self, content: &[u8]) -> bool {
         self.boundaries.iter().any(|boundary| {
             let delimiter = [b"\n--", *boundary].concat();
             memchr::memmem::find_iter(content, &delimiter).any(|at| {

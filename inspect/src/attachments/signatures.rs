@@ -5,7 +5,7 @@
 //! downgrade damaged files), so this table is ours.
 
 /// How much of a part is looked at, in bytes: to the volume descriptor of an ISO image and a little beyond.
-pub(super) const PREFIX_BYTES: usize = 40 * 1024;
+pub(crate) const PREFIX_BYTES: usize = 40 * 1024;
 
 /// Where a signature stands.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ const TABLE: &[(At, &[u8], &[&str])] = &[
 ];
 
 /// Every label that fits the start of a part.
-pub(super) fn labels(prefix: &[u8]) -> Vec<&'static str> {
+pub(crate) fn labels(prefix: &[u8]) -> Vec<&'static str> {
     let prefix = prefix.get(..PREFIX_BYTES).unwrap_or(prefix);
     let text = plain_text(prefix);
     let mut labels = executable(prefix);
@@ -124,7 +124,7 @@ pub(super) fn labels(prefix: &[u8]) -> Vec<&'static str> {
 }
 
 /// A label that a reader understands, for parts without a name.
-pub(super) fn readable(prefix: &[u8]) -> String {
+pub(crate) fn readable(prefix: &[u8]) -> String {
     file_format::FileFormat::from_bytes(prefix).name().to_owned()
 }
 

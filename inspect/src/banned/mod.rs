@@ -28,7 +28,7 @@ use regex::RegexSet;
 
 pub use self::error::{RULE_BYTES_MAX, RULES_MAX, RuleError, Why};
 use self::facts::{Cause, Facts};
-pub(crate) use self::node::Node;
+pub(crate) use self::node::{Attributes, Node};
 use self::path::{Known, Step};
 use self::tests_of_node::Tests;
 

@@ -55,6 +55,8 @@ pub struct Report {
     pub micros: u64,
     /// Empty when there is nothing to say.
     pub findings: Vec<Found>,
+    /// Encrypted members of archives that a password from the mail's text or the list opened. For statistics only.
+    pub opened: u64,
 }
 
 /// One thing that was found.

@@ -1,5 +1,7 @@
 //! What an operator can set of the attachment rule: what is banned, and how much is looked into.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::BannedRules;
@@ -23,6 +25,8 @@ pub struct AttachmentRules {
     /// Whole names that are exempt from the rules about names, compared without case. They are not exempt from the
     /// rules about types. Default: none.
     pub allowed_names: Vec<String>,
+    /// Passwords that are tried on encrypted archives, before the words of the mail's own text. Default: none.
+    pub passwords: Vec<String>,
     /// Sets of rules beside these lists. Default: none.
     pub banned: BannedRules,
     /// What is looked into at all.
@@ -42,8 +46,26 @@ pub struct Limits {
     pub header_bytes_max: usize,
     /// All header lines together. Default: 20 000.
     pub header_lines_max: usize,
-    /// All bytes of nested messages that had to be decoded, together. Default: 50 MiB.
+    /// All bytes that transfer encodings gave, in every reading, together. Default: 200 MiB.
     pub decoded_bytes_max: usize,
+    /// Decoded messages and archives that wait for their turn in memory, together, in bytes. Default: 256 MiB.
+    pub held_bytes_max: usize,
+    /// Deepest nesting of archives; what is in an archive in the mail is at 1. Default: 8.
+    pub archive_depth_max: usize,
+    /// Most members of all archives together. Default: 5 000.
+    pub members_max: u64,
+    /// All that archives unpack to, together, in bytes. Default: 500 MiB.
+    pub out_bytes_max: usize,
+    /// Largest member of an archive, in bytes; it is held in memory. Default: 100 MiB.
+    pub member_bytes_max: usize,
+    /// Most bytes of a member for each of its packed bytes, where it is larger than 1 MiB. Default: 100.
+    pub ratio_max: u64,
+    /// Largest dictionary or window that an archive may ask for, in bytes. Default: 128 MiB.
+    pub dictionary_bytes_max: usize,
+    /// CPU time for the archives of one mail. Default: 20 s.
+    pub archive_cpu_max: Duration,
+    /// Words of the mail's text that are tried as passwords of an encrypted archive. Default: 200.
+    pub password_words_max: usize,
 }
 
 impl Default for Limits {
@@ -54,7 +76,16 @@ impl Default for Limits {
             parts_max: 1_000,
             header_bytes_max: 1024 * 1024,
             header_lines_max: 20_000,
-            decoded_bytes_max: 50 * 1024 * 1024,
+            decoded_bytes_max: 200 * 1024 * 1024,
+            held_bytes_max: 256 * 1024 * 1024,
+            archive_depth_max: 8,
+            members_max: 5_000,
+            out_bytes_max: 500 * 1024 * 1024,
+            member_bytes_max: 100 * 1024 * 1024,
+            ratio_max: 100,
+            dictionary_bytes_max: 128 * 1024 * 1024,
+            archive_cpu_max: Duration::from_secs(20),
+            password_words_max: 200,
         }
     }
 }
@@ -73,6 +104,7 @@ impl Default for AttachmentRules {
             ),
             types: list("exe dll lnk hta chm"),
             allowed_names: Vec::new(),
+            passwords: Vec::new(),
             banned: BannedRules::default(),
             limits: Limits::default(),
         }

@@ -27,6 +27,7 @@ macro_rules! in_both_modes {
 }
 
 mod clamd;
+mod content;
 mod contract;
 mod documents;
 mod faults_nats;

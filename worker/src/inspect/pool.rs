@@ -101,6 +101,7 @@ impl Pool {
         match result {
             Ok((child, report)) => {
                 self.metrics.parsing_seconds.observe(Duration::from_micros(report.micros).as_secs_f64());
+                self.metrics.opened.inc_by(report.opened);
                 locked(&self.pace).succeeded();
                 self.put_back(child).await;
                 Ok(report.findings)

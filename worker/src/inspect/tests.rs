@@ -81,8 +81,12 @@ async fn child(
         let (Inspect { serial }, content) = take(&mut input).await?;
         let is_evil = content.windows(8).any(|window| window == b"evil.exe");
         let found = is_evil.then(|| Found::new(Category::Banned, ".exe: evil.exe"));
-        let report =
-            |serial| Report { serial, micros: 500_000, findings: found.clone().into_iter().collect() };
+        let report = |serial| Report {
+            serial,
+            micros: 500_000,
+            findings: found.clone().into_iter().collect(),
+            opened: 0,
+        };
         let behaviour = *behaviour.lock().unwrap();
         match behaviour {
             Behaviour::Honest => say(&mut output, &report(serial)).await?,

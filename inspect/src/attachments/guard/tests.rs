@@ -11,13 +11,12 @@ fn guard(content: &[u8]) -> Result<Shape, &'static str> {
 /// The whole rule: bounded in time, and beyond a limit.
 #[track_caller]
 fn over_limit(content: &[u8]) {
-    let start = super::super::tests::thread_seconds();
-    let rules = super::super::rules::Rules::new(&super::super::AttachmentRules::default()).unwrap();
-    let found = super::super::parts::inspect(content, &rules);
+    let start = crate::walk::tests::thread_seconds();
+    let found = crate::walk::tests::inspect(content);
     let is_over_limit =
         found.iter().any(|found| found.category == proto::Category::Unchecked(proto::Unchecked::OverLimit));
     assert!(is_over_limit, "{found:?}");
-    let seconds = super::super::tests::thread_seconds() - start;
+    let seconds = crate::walk::tests::thread_seconds() - start;
     assert!(seconds < 20, "{seconds} s");
 }
 
@@ -86,7 +85,7 @@ fn nested_messages_that_are_encoded() {
     over_limit(&content);
 }
 
-fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     bytes
         .chunks(3)
@@ -217,7 +216,7 @@ fn a_part_behind_the_end_of_its_multipart_is_ambiguous() {
 
 /// Parts and header lines that the parser makes of `content`, and how deep its messages are nested.
 fn made(content: &[u8]) -> (usize, usize, usize) {
-    let message = super::super::parts::parser().parse(content);
+    let message = crate::walk::parser().parse(content);
     let mut waiting: Vec<_> = message.iter().map(|message| (message, 0)).collect();
     let (mut parts, mut fields, mut deepest) = (0, 0, 0);
     while let Some((message, depth)) = waiting.pop() {
@@ -234,7 +233,7 @@ fn made(content: &[u8]) -> (usize, usize, usize) {
 }
 
 /// Pieces of which containers are made, in all the spellings that mail-parser reads.
-pub(in super::super) fn piece() -> impl proptest::strategy::Strategy<Value = &'static [u8]> {
+pub(crate) fn piece() -> impl proptest::strategy::Strategy<Value = &'static [u8]> {
     let pieces: Vec<&'static [u8]> = vec![
         b"Content-Type: ",
         b"c o ntent-type:",

@@ -83,6 +83,8 @@ fn read_attachments(reader: &mut Reader) -> Option<AttachmentRules> {
         mime_types: keys.list("mime_types", default.mime_types),
         types: keys.list("types", default.types),
         allowed_names: keys.list("allowed_names", default.allowed_names),
+        passwords: keys.list("passwords", default.passwords),
+        banned: default.banned,
         limits: default.limits,
     };
     let dotted = |list: &[String]| list.iter().any(|extension| extension.starts_with('.'));
@@ -101,6 +103,15 @@ fn read_limits(reader: &mut Reader, default: Limits) -> Limits {
         header_bytes_max: keys.size("header_bytes_max", default.header_bytes_max),
         header_lines_max: keys.get("header_lines_max", default.header_lines_max),
         decoded_bytes_max: keys.size("decoded_bytes_max", default.decoded_bytes_max),
+        held_bytes_max: keys.size("held_bytes_max", default.held_bytes_max),
+        archive_depth_max: keys.get("archive_depth_max", default.archive_depth_max),
+        members_max: keys.get("members_max", default.members_max),
+        out_bytes_max: keys.size("out_bytes_max", default.out_bytes_max),
+        member_bytes_max: keys.size("member_bytes_max", default.member_bytes_max),
+        ratio_max: keys.get("ratio_max", default.ratio_max),
+        dictionary_bytes_max: keys.size("dictionary_bytes_max", default.dictionary_bytes_max),
+        archive_cpu_max: keys.get("archive_cpu_max", default.archive_cpu_max),
+        password_words_max: keys.get("password_words_max", default.password_words_max),
     }
 }
 

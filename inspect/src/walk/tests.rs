@@ -1,22 +1,28 @@
 //! The rule on whole mails.
 
+mod archives;
+mod make;
+mod readings;
 mod tricks;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::attachments::guard;
 
 /// CPU time of this thread.
-pub(super) fn thread_seconds() -> i64 {
-    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_sec
+pub(crate) fn thread_seconds() -> i64 {
+    clock_gettime(ClockId::ThreadCPUTime).tv_sec
 }
 
-fn rules() -> Rules {
-    Rules::new(&AttachmentRules::default()).unwrap()
+/// A process that may use a minute.
+fn by(rules: AttachmentRules) -> Inspection {
+    Inspection::new(rules, Duration::from_secs(60)).unwrap()
 }
 
-fn inspect(mail: &[u8]) -> Vec<Found> {
-    parts::inspect(mail, &rules())
+/// By the default rules; a panic fails the test.
+pub(crate) fn inspect(mail: &[u8]) -> Vec<Found> {
+    by(AttachmentRules::default()).walk(mail).findings
 }
 
 fn categories(mail: &[u8]) -> Vec<Category> {
@@ -64,7 +70,10 @@ fn honest_mails_are_clean() {
         "Subject: evil.exe\r\n\r\nContent-Disposition: attachment; filename=evil.exe\r\n".into(),
         "Subject: headers only\r\n".into(),
         mail("Content-Disposition: attachment; filename=report.pdf", "%PDF-1.4"),
-        mail("Content-Type: application/zip; name=\"a.exe.zip\"", "PK\x03\x04"),
+        mail(
+            "Content-Type: application/zip; name=\"a.exe.zip\"",
+            "PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ),
         mail("Content-Type: text/plain; name=\"exe\"", "x"),
         mail("Content-Type: text/plain; name=\"Version 1.2 of the report\"", "MZ writes today"),
         mail("Content-Type: message/rfc822", "Subject: fwd\r\n\r\nhello"),
@@ -121,7 +130,7 @@ fn sizes_at_both_sides_of_their_limits() {
     };
     let over = [Category::Unchecked(Unchecked::OverLimit)];
     let found = |settings: AttachmentRules, content: &str| -> Vec<Category> {
-        let found = parts::inspect(content.as_bytes(), &Rules::new(&settings).unwrap());
+        let found = by(settings).walk(content.as_bytes()).findings;
         found.into_iter().map(|found| found.category).collect()
     };
     let plain = "Subject: x\r\n\r\nhello";
@@ -144,9 +153,9 @@ fn the_lists_are_the_operators() {
         allowed_names: vec!["Setup.foo".into()],
         ..AttachmentRules::default()
     };
-    let rules = Rules::new(&settings).unwrap();
+    let rules = by(settings);
     let is_banned =
-        |headers: &str, body: &str| !parts::inspect(mail(headers, body).as_bytes(), &rules).is_empty();
+        |headers: &str, body: &str| !rules.walk(mail(headers, body).as_bytes()).findings.is_empty();
     assert!(is_banned("Content-Disposition: attachment; filename=a.foo", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=a.exe", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=setup.FOO", "x"));
@@ -159,7 +168,10 @@ fn the_lists_are_the_operators() {
 #[test]
 fn a_panic_is_a_failed_check() {
     let found = caught(|| panic!("a parser's mistake"));
-    assert_eq!(found, [Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it")]);
+    assert_eq!(
+        found.findings,
+        [Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it")]
+    );
 }
 
 /// Pieces that make structure likely.
