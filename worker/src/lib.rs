@@ -9,9 +9,12 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod clamd;
+mod eicar;
 mod fold;
+pub mod icap;
 pub mod inspect;
 mod metrics;
+mod names;
 pub mod policy;
 mod pool;
 mod scanner;

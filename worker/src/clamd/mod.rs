@@ -10,7 +10,7 @@ mod connection;
 mod host;
 mod reply;
 mod settings;
-mod stream;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -40,7 +40,7 @@ impl Lengths {
 }
 
 /// Writes all of `slices`.
-pub(super) async fn write_all(
+pub(crate) async fn write_all(
     writer: &mut (impl AsyncWrite + Unpin),
     mut slices: &mut [IoSlice<'_>],
 ) -> io::Result<()> {
