@@ -4,6 +4,7 @@
 //! process of its own that can neither open a file nor a socket, with little memory and time, and that may die at any
 //! moment: [`serve`] takes one mail after the other from a pipe and answers with what was found. Only the binary's
 //! `inspect` command may call it; a worker knows the messages ([`proto::inspection`]) and not this crate.
+//! [`Confinement`] holds a scanner that is not ours, started by the `confine` command.
 //! Deliberately absent: async, configuration, archives.
 
 #![warn(missing_docs)]
@@ -12,9 +13,11 @@
 mod attachments;
 mod attempt;
 mod cage;
+mod confine;
 mod faults;
 mod serve;
 
 pub use attempt::Attempt;
 pub use cage::{Cage, Lock};
+pub use confine::{ConfineError, Confinement};
 pub use serve::{Held, ServeError, Server};
