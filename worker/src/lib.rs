@@ -9,6 +9,7 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod clamd;
+pub mod command;
 mod eicar;
 mod fold;
 pub mod icap;
