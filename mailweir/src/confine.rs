@@ -28,10 +28,9 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitC
 }
 
 /// The arguments that [`run`] understands, up to where the program follows.
-#[cfg_attr(not(test), expect(dead_code, reason = "no configuration asks for it yet"))]
-pub(crate) fn arguments(confinement: &Confinement) -> Vec<OsString> {
-    let limit = |name: &str, value: u64| OsString::from(format!("{name}={value}"));
-    let path = |name: &str, path: &PathBuf| [OsString::from(name), path.into()].join("=".as_ref());
+pub(crate) fn arguments(confinement: &Confinement) -> Vec<String> {
+    let limit = |name: &str, value: u64| format!("{name}={value}");
+    let path = |name: &str, path: &PathBuf| format!("{name}={}", path.display());
     let mut arguments = vec![
         COMMAND.into(),
         limit("memory", confinement.memory_bytes_max),
@@ -121,7 +120,7 @@ mod tests {
             writable: vec!["/tmp/x".into()],
         };
         let written = [arguments(&confinement), vec!["/bin/true".into(), "--".into()]].concat();
-        let mut arguments = written.into_iter().skip(1);
+        let mut arguments = written.into_iter().map(OsString::from).skip(1);
         assert_eq!(read(&mut arguments), Some(confinement));
         assert_eq!(arguments.collect::<Vec<_>>(), ["/bin/true", "--"]);
     }

@@ -26,6 +26,7 @@ macro_rules! in_both_modes {
     };
 }
 
+mod canary;
 mod clamd;
 mod contract;
 mod documents;
@@ -38,5 +39,6 @@ mod mutants;
 mod nats;
 mod overload;
 mod postfix;
+mod spam;
 mod tools;
 mod workers;

@@ -6,14 +6,13 @@
 //! How many run at once is the pool's. Deliberately absent: files handed over by name, and what holds the program, which
 //! is the launcher's.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "no pool takes it yet"))]
-
 mod process;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
@@ -58,9 +57,13 @@ impl Client {
         }
     }
 
+    fn has_canary(&self) -> bool {
+        !self.settings.canary_interval.is_zero()
+    }
+
     async fn prove(&self) -> Result<String, Failure> {
         let version = printable(&self.settings.program.to_string_lossy());
-        if self.settings.canary && !matches!(self.scan(&eicar_mail()).await?, Outcome::Infected(_)) {
+        if self.has_canary() && !matches!(self.scan(&eicar_mail()).await?, Outcome::Infected(_)) {
             return Err(Failure::Refused("it does not find the EICAR test file".into()));
         }
         Ok(version)
@@ -95,5 +98,8 @@ impl client::Client for Client {
 
     async fn probe(&self, target: Target<'_>) -> Result<String, Failure> {
         timeout(target.connect_timeout, self.prove()).await.map_err(|_| Failure::Timeout)?
+    }
+    fn canary_interval(&self) -> Option<Duration> {
+        self.has_canary().then_some(self.settings.canary_interval)
     }
 }

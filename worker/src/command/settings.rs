@@ -1,6 +1,7 @@
 //! What an operator can set of a scanner that is a program, checked.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
@@ -11,7 +12,7 @@ use crate::inspect::Program;
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
 /// A program and what its answers mean.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What holds the program: it is started with the program and its arguments behind its own. `None` runs it free.
     pub launcher: Option<Program>,
@@ -25,8 +26,9 @@ pub struct Settings {
     pub infected: Vec<u8>,
     /// Finds the name in the standard output: its first group, or all of it. `^` and `$` are ends of lines.
     pub name: Option<Pattern>,
-    /// Whether it must find the EICAR test file before it is used. Default: yes.
-    pub canary: bool,
+    /// How often it must find the EICAR test file, the first time before it gets a mail. Zero believes it. Default:
+    /// 5 min.
+    pub canary_interval: Duration,
 }
 
 impl Settings {
@@ -39,7 +41,7 @@ impl Settings {
             clean: vec![0],
             infected: vec![1],
             name: None,
-            canary: true,
+            canary_interval: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -47,6 +49,14 @@ impl Settings {
 /// A pattern that is matched in time linear in the text.
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Pattern {}
 
 /// It is no pattern, or one that takes too much memory.
 #[derive(Debug, Error)]

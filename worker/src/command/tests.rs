@@ -172,7 +172,7 @@ async fn a_program_proves_itself_by_finding_the_test_file() {
     assert_eq!(finds.scan(b"harmless\n").await.unwrap(), Outcome::Clean);
     let blind = Client::new(shell("cat > /dev/null"));
     assert!(blind.probe(target).await.unwrap_err().chain().contains("EICAR"));
-    let other = Client::new(Settings { canary: false, ..shell("exit 9") });
+    let other = Client::new(Settings { canary_interval: Duration::ZERO, ..shell("exit 9") });
     assert!(other.probe(target).await.is_ok());
     let target = Target { connect_timeout: Duration::from_millis(50), ..target };
     let hangs = Client::new(shell("sleep 1000"));

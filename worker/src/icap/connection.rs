@@ -15,10 +15,9 @@ use super::head::Head;
 use super::options::{Options, tag};
 use super::reading::Reading;
 use super::request::{End, Service, last_size, slices};
-use crate::clamd::stream::write_all;
 use crate::names;
 use crate::pool::client::{Failure, Outcome, Target};
-use crate::pool::socket::{Socket, connect};
+use crate::pool::socket::{Socket, connect, write_all};
 
 /// How long an answer is waited for after the server stopped reading.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -4,8 +4,6 @@
 //! long as it says, or until its tag changes. Deliberately absent: TLS, REQMOD, "206 partial content", and
 //! `Transfer-*`: names of mails have no extension to decide by.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "no pool takes it yet"))]
-
 mod connection;
 mod fields;
 mod head;
@@ -18,6 +16,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use proto::Endpoint;
 use tokio::time::{Instant, timeout};
@@ -120,13 +119,17 @@ impl Client {
     }
 
     /// Asks what it can, and has it find the test file.
+    fn has_canary(&self) -> bool {
+        !self.settings.canary_interval.is_zero()
+    }
+
     async fn prove(&self, target: Target<'_>) -> Result<String, Failure> {
         let (options, connection) = self.ask_options(target, Connection::open(target).await?).await?;
         let preview = options.preview.map_or("no preview".into(), |bytes| format!("preview {bytes}"));
         let most =
             options.connections_max.map_or(String::new(), |most| format!(", at most {most} connections"));
         let version = format!("{} ({preview}{most})", crate::text::printable(&options.service));
-        if self.settings.canary {
+        if self.has_canary() {
             let (scanned, _) = self.scan(target, connection, "canary", &eicar_mail()).await?;
             if !matches!(scanned.outcome, Outcome::Infected(_)) {
                 return Err(Failure::Refused("it does not find the EICAR test file".into()));
@@ -152,5 +155,8 @@ impl client::Client for Client {
 
     async fn probe(&self, target: Target<'_>) -> Result<String, Failure> {
         timeout(target.connect_timeout, self.prove(target)).await.map_err(|_| Failure::Timeout)?
+    }
+    fn canary_interval(&self) -> Option<Duration> {
+        self.has_canary().then_some(self.settings.canary_interval)
     }
 }

@@ -1,7 +1,9 @@
 //! What an operator can set of an ICAP service.
 
+use std::time::Duration;
+
 /// The service and how it is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Path of the service, as in `icap://host:1344/avscan`. Default: `avscan`.
     pub service: String,
@@ -9,12 +11,13 @@ pub struct Settings {
     /// makes the mail unchecked: over-limit; without a preview the same server may answer the same without saying so.
     /// Default: yes.
     pub preview: bool,
-    /// Whether a host must find the EICAR test file before it is used, and again whenever it is probed. Default: yes.
-    pub canary: bool,
+    /// How often a host must find the EICAR test file, the first time before it gets a mail. Zero believes every host.
+    /// Default: 5 min.
+    pub canary_interval: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { service: "avscan".into(), preview: true, canary: true }
+        Self { service: "avscan".into(), preview: true, canary_interval: Duration::from_secs(5 * 60) }
     }
 }

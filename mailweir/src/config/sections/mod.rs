@@ -9,7 +9,9 @@ mod inspect;
 mod ledger;
 mod load;
 mod process;
+mod scanners;
 mod sink;
+mod virus_scanners;
 mod worker;
 
 pub(crate) use ingress::Ingress;
