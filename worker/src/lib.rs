@@ -2,8 +2,7 @@
 //!
 //! One call, [`Scanner::scan`], takes a mail and gives a [`proto::Verdict`]. It never changes the mail, and it knows
 //! nothing of queues, sessions or next hops. Whatever could not be looked into is a finding of its own and never
-//! clean. Nothing here parses a mail: caged children do. Deliberately absent: archives, spam scanners, policy per
-//! recipient.
+//! clean. Nothing here parses a mail: caged children do. Deliberately absent: policy per recipient.
 
 #![warn(missing_docs)]
 #![warn(clippy::indexing_slicing)]
@@ -13,12 +12,16 @@ mod fold;
 pub mod inspect;
 mod metrics;
 pub mod policy;
-mod pool;
+pub mod pool;
+mod rspamd;
 mod scanner;
+pub mod scanners;
 mod settings;
+pub mod spamd;
 mod text;
 
-pub use clamd::{HostState, OnFailure};
 pub use metrics::Metrics;
 pub use scanner::Scanner;
+pub use scanners::HostState;
+pub use scanners::settings::OnFailure;
 pub use settings::Settings;

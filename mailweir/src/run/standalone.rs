@@ -84,7 +84,7 @@ impl Role for Standalone {
         let filter = self.pipeline.filter.clone();
         tokio::select! {
             () = follow(self.pipeline.ledger.as_ref().map(Ledger::is_writable), &gate, &readiness) => {}
-            // Nobody waits for a clamd that does not answer, nor for children.
+            // Nobody waits for a scanner that does not answer, nor for children.
             _ = async { tokio::join!(tell_scanners(&filter.scanner), serving) } => {}
         }
         if let Some(ledger) = Arc::into_inner(self.pipeline).and_then(|pipeline| pipeline.ledger) {

@@ -71,7 +71,7 @@ impl Role for WorkerRole {
                 () = serving => {}
             }
         };
-        // Nobody waits for a clamd that does not answer, nor for children.
+        // Nobody waits for a scanner that does not answer, nor for children.
         tokio::join!(tell_scanners(&self.scanner), working);
         self.bus.shutdown().await;
     }
@@ -79,7 +79,7 @@ impl Role for WorkerRole {
 
 /// Says at the start what mails are scanned by, and that they are not scanned for viruses where that is so.
 pub(super) async fn tell_scanners(scanner: &Scanner) {
-    tokio::join!(tell_clamd(scanner), start_inspecting(scanner));
+    tokio::join!(tell_hosts(scanner), start_inspecting(scanner));
 }
 
 /// Starts the processes that parse and says what holds them.
@@ -100,15 +100,15 @@ async fn start_inspecting(scanner: &Scanner) {
     scanner.warm().await;
 }
 
-async fn tell_clamd(scanner: &Scanner) {
-    let hosts = scanner.check().await;
-    if hosts.is_empty() {
+async fn tell_hosts(scanner: &Scanner) {
+    if !scanner.looks_for_viruses() {
         tracing::warn!("no clamd is set: mails are not scanned for viruses, only the attachment rules run");
     }
-    for host in hosts {
+    for host in scanner.check().await {
+        let (scanner, endpoint) = (&host.scanner, &host.endpoint);
         match host.version {
-            Ok(version) => tracing::info!(endpoint = %host.endpoint, version, "clamd answers"),
-            Err(why) => tracing::warn!(endpoint = %host.endpoint, why, "clamd does not answer"),
+            Ok(version) => tracing::info!(scanner, %endpoint, version, "a scanner answers"),
+            Err(why) => tracing::warn!(scanner, %endpoint, why, "a scanner does not answer"),
         }
     }
 }

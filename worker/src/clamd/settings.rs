@@ -4,14 +4,8 @@ use std::time::Duration;
 
 use proto::Endpoint;
 
-/// What a failed scan means for the mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The client keeps it and tries again: `unchecked_failed` of the policy.
-    Tempfail,
-    /// It is delivered without having been scanned, and marked in header, log and metric.
-    PassUnchecked,
-}
+use crate::OnFailure;
+use crate::pool;
 
 /// The clamd hosts and how they are used.
 #[derive(Clone, Debug)]
@@ -52,6 +46,22 @@ impl Default for Settings {
             on_failure: OnFailure::Tempfail,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// How its hosts are used. clamd goes on with a scan that nobody waits for until its own MaxScanTime, 120 s.
+    pub(crate) fn pool(self) -> pool::Settings {
+        pool::Settings {
+            hosts: self.hosts.into_iter().map(pool::settings::Host::new).collect(),
+            connect_timeout: self.connect_timeout,
+            total_timeout: self.total_timeout,
+            connections_max: self.connections_max,
+            idle_max: self.idle_max,
+            scan_time_max: self.total_timeout * 2,
+            breaker_failures: self.breaker_failures,
+            breaker_pause: self.breaker_pause,
         }
     }
 }

@@ -34,7 +34,13 @@ fn judged(check: &str, category: Category, name: &str, disposition: Disposition)
 
 fn fold_all(found: Vec<Judged>, scanned_by: Option<&str>) -> (Verdict, Group) {
     let envelope = envelope();
-    let frame = Frame { envelope: &envelope, tx: Some(tx()), scanned_by: scanned_by.map(str::to_owned) };
+    let frame = Frame {
+        envelope: &envelope,
+        tx: Some(tx()),
+        scanned_by: scanned_by.map(str::to_owned),
+        virus_scanners: &["clamd".to_owned()],
+        marks: Vec::new(),
+    };
     let (verdict, disposition) = fold(found, &frame);
     let [(group, members)] = verdict.groups_of(&envelope).try_into().unwrap();
     assert_eq!(members.len(), 2);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use proto::{Endpoint, Envelope, Points, TxId};
+use proto::{Endpoint, Envelope, SpamScore, TxId};
 
 /// Speaks a scanner's protocol with one host.
 ///
@@ -74,30 +74,20 @@ pub(crate) enum Outcome {
     /// Not wholly looked at: behind a password.
     Encrypted(String),
     /// How much like spam it is.
-    Score(Score),
+    Score(Box<SpamScore>),
 }
 
-/// The result of a spam scanner.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Score {
-    pub(crate) score: Points,
-    /// From which score on the scanner itself takes it for spam.
-    pub(crate) threshold: Option<Points>,
-    /// The rules that matched, each with its share where the scanner tells it.
-    pub(crate) symbols: Vec<Symbol>,
-    /// What it advises.
-    pub(crate) action: Option<String>,
-    /// Header fields that it would add.
-    pub(crate) headers: Vec<(String, String)>,
-    /// What it says to people.
-    pub(crate) report: Option<String>,
-}
-
-/// A rule that matched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Symbol {
-    pub(crate) name: String,
-    pub(crate) score: Option<Points>,
+impl Outcome {
+    /// The name in log and metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Infected(_) => "infected",
+            Self::OverLimit(_) => "over_limit",
+            Self::Encrypted(_) => "encrypted",
+            Self::Score(_) => "scored",
+        }
+    }
 }
 
 /// Why a host gave no usable answer.

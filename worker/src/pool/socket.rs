@@ -1,8 +1,8 @@
 //! A connection to a scanner, TCP or unix, for the clients.
 
-use std::io;
+use std::io::{self, IoSlice};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
@@ -30,4 +30,20 @@ pub(crate) async fn connect(target: Target<'_>) -> Result<Box<dyn Socket>, Failu
         .await
         .map_err(|_| Failure::ConnectTimeout)?
         .map_err(Failure::Connect)
+}
+
+/// Writes all of `slices`.
+pub(crate) async fn write_all(
+    writer: &mut (impl AsyncWrite + Unpin),
+    mut slices: &mut [IoSlice<'_>],
+) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        let written = writer.write_vectored(slices).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        IoSlice::advance_slices(&mut slices, written);
+    }
+    writer.flush().await
 }

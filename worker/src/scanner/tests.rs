@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use proto::{Endpoint, ForwardPath, Group, MailParams, Recipient, ReversePath, TxId};
 
 use super::*;
-use crate::clamd;
 use crate::inspect::tests::Fake;
+use crate::{OnFailure, clamd};
 
 const PLAIN: &[u8] = b"Subject: x\r\n\r\nhello\r\n";
 const BANNED: &[u8] = b"Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n";
@@ -165,8 +165,10 @@ async fn metrics_tell_verdicts_and_requests() {
         "mailweir_worker_mails_total{category=\"virus\",disposition=\"discard\"} 1".to_owned(),
         "mailweir_worker_passed_unchecked_total 0".to_owned(),
         "mailweir_worker_scan_seconds_count{class=\"s\"} 1".to_owned(),
-        format!("mailweir_worker_clamd_requests_total{{host=\"{host}\",result=\"infected\"}} 1"),
-        format!("mailweir_worker_clamd_busy_connections{{host=\"{host}\"}} 0"),
+        format!(
+            "mailweir_worker_scanner_requests_total{{scanner=\"clamd\",host=\"{host}\",result=\"infected\"}} 1"
+        ),
+        format!("mailweir_worker_scanner_busy{{scanner=\"clamd\",host=\"{host}\"}} 0"),
     ] {
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }

@@ -9,6 +9,7 @@ mod inspect;
 mod ledger;
 mod load;
 mod process;
+mod scanners;
 mod sink;
 mod worker;
 

@@ -41,8 +41,11 @@ impl Word for OnFailure {
 /// Asks for its keys; `hostname` is the node's and set later.
 pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let default = Settings::default();
+    let clamd = read_clamd(reader);
     Settings {
-        clamd: read_clamd(reader),
+        scanners: super::scanners::read(reader, clamd.is_some()),
+        spam: super::scanners::read_levels(reader),
+        clamd,
         attachments: read_attachments(reader),
         inspect: super::inspect::read(reader, worker.slots),
         policy: read_policy(reader),
