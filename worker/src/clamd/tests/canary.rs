@@ -37,7 +37,7 @@ impl World {
         };
         tokio::select! {
             () = self.asking.0.watch() => panic!("it ended"),
-            reached = tokio::time::timeout(Duration::from_secs(60), reached) => reached.expect("it comes about"),
+            reached = timeout(Duration::from_secs(60), reached) => reached.expect("it comes about"),
         }
     }
 
