@@ -34,8 +34,9 @@ pub struct Settings {
     pub connections_max: usize,
     /// An idle connection is not used again after this time, where connections are kept.
     pub idle_max: Duration,
-    /// How long the scanner itself goes on with a scan that we gave up, counted from its start. Until then it counts
-    /// as one of `connections_max`. Zero where giving up ends it.
+    /// How long the scanner itself goes on with any scan at most. One that we gave up counts as one of
+    /// `connections_max` for as long again as it had taken, and until this long after its start at most. Zero where
+    /// giving up ends it.
     pub scan_time_max: Duration,
     /// Failures in a row after which a host is left alone.
     pub breaker_failures: u32,

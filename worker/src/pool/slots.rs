@@ -1,7 +1,8 @@
 //! How many scans one host may run, those included that we gave up and it may still be running.
 //!
-//! No scanner is told that nobody waits for its answer any more. A scan that was given up keeps its slot until it must
-//! be over, so that a slow host is not given more and more of them.
+//! No scanner is told that nobody waits for its answer any more. A scan that was given up keeps its slot for as long
+//! again as it had taken, and not less than what scans take there, so that a slow host is not given more and more of
+//! them, and a quick one is not held back by mails whose clients went away.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,9 @@ use std::time::Duration;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
+
+/// The least that a scan which was given up is taken to go on.
+const ABANDONED_MIN: Duration = Duration::from_secs(1);
 
 /// The slots of one host.
 pub(super) struct Slots {
@@ -20,6 +24,8 @@ pub(super) struct Slots {
     abandoned: Mutex<Vec<Instant>>,
     /// There is one more of them.
     more: Notify,
+    /// What the longest of the latest scans took.
+    recent: Mutex<Duration>,
     scan_time_max: Duration,
     gauge: Gauge,
 }
@@ -33,6 +39,7 @@ impl Slots {
             waiting: AtomicUsize::new(0),
             abandoned: Mutex::default(),
             more: Notify::new(),
+            recent: Mutex::default(),
             scan_time_max,
             gauge,
         }
@@ -98,6 +105,18 @@ impl Slots {
         }
     }
 
+    /// A scan was over after `time`. A long one is forgotten in the course of some dozens.
+    fn observe(&self, time: Duration) {
+        let mut recent = lock(&self.recent);
+        *recent = time.max(*recent - *recent / 16);
+    }
+
+    /// How long a scan is taken to go on that is given up after `time`, counted from its start.
+    fn estimate(&self, time: Duration) -> Duration {
+        let recent = *lock(&self.recent);
+        (time * 2).max(recent * 2).max(ABANDONED_MIN).min(self.scan_time_max)
+    }
+
     fn abandon(&self, end: Instant) {
         lock(&self.abandoned).push(end);
         self.gauge.inc();
@@ -116,13 +135,14 @@ impl Slot<'_> {
     /// The host is done with the scan, or never had it.
     pub(super) fn finish(mut self) {
         self.permit = None;
+        self.slots.observe(self.start.elapsed());
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
-        let end = self.start + self.slots.scan_time_max;
+        let end = self.start + self.slots.estimate(self.start.elapsed());
         if end > Instant::now() {
             permit.forget();
             self.slots.abandon(end);
@@ -164,17 +184,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_abandoned_scan_keeps_its_slot_until_it_must_be_over() {
+    async fn an_abandoned_scan_keeps_its_slot_for_as_long_again() {
         let slots = slots(2);
         let slot = slots.take().await;
         advance(Duration::from_secs(20)).await;
         drop(slot);
         assert_eq!((slots.taken(), slots.is_full(), slots.gauge.get()), (1, false, 1));
         slots.take().await.finish();
-        advance(Duration::from_secs(39)).await;
+        advance(Duration::from_secs(19)).await;
         assert_eq!(slots.taken(), 1);
         advance(Duration::from_secs(1)).await;
         assert_eq!((slots.taken(), slots.gauge.get()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_not_less_than_scans_take_nor_more_than_they_can() {
+        let slots = slots(1);
+        let seconds = Duration::from_secs;
+        assert_eq!(slots.estimate(Duration::ZERO), seconds(1));
+        assert_eq!(slots.estimate(seconds(29)), seconds(58));
+        assert_eq!(slots.estimate(seconds(31)), MINUTE);
+        let slot = slots.take().await;
+        advance(seconds(8)).await;
+        slot.finish();
+        assert_eq!(slots.estimate(Duration::ZERO), seconds(16));
+        // Short ones, until the long one is forgotten.
+        for _ in 0..100 {
+            slots.take().await.finish();
+        }
+        assert_eq!(slots.estimate(Duration::ZERO), seconds(1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -193,7 +231,7 @@ mod tests {
             drop(first);
         };
         let (waited, ()) = tokio::join!(waiting, abandoning);
-        assert!(MINUTE <= waited && waited < MINUTE + Duration::from_secs(1), "{waited:?}");
+        assert!(ABANDONED_MIN <= waited && waited < 2 * ABANDONED_MIN, "{waited:?}");
         assert_eq!(slots.taken(), 0);
     }
 
@@ -215,7 +253,7 @@ mod tests {
         drop(slots.take().await);
         drop(slots.take().await);
         assert!(slots.is_full());
-        assert!(timeout(MINUTE / 2, slots.take()).await.is_err());
+        assert!(timeout(ABANDONED_MIN / 2, slots.take()).await.is_err());
         slots.forget_abandoned();
         assert_eq!((slots.taken(), slots.gauge.get()), (0, 0));
     }

@@ -116,22 +116,23 @@ async fn second_tries_are_a_tenth_of_the_scans() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scan_that_was_given_up_keeps_its_place_until_it_must_be_over() {
+async fn a_scan_that_was_given_up_keeps_its_place_for_as_long_again() {
     let (pool, fake) = pool(1, |settings| {
         settings.connections_max = 1;
         settings.total_timeout = 10 * SECOND;
-        settings.scan_time_max = 35 * SECOND;
     });
     fake.script(1, [Act::Hang]);
+    let begin = Instant::now();
     assert_failed(&scan(&pool).await, "no answer in time");
     assert_eq!(fake.numbers(), [1]);
-    for _ in 0..2 {
-        assert_failed(&scan(&pool).await, "no connection became free");
-    }
+    let mail = mail(b"x");
+    let soon = Deadline::after(Instant::now().into_std(), 5 * SECOND);
+    let result = pool.scan(&Asked::head_of(&mail, usize::MAX), soon).await;
+    assert_failed(&result, "no connection became free");
     assert!(fake.numbers().is_empty());
     assert!(!pool.is_left_alone(0), "waiting is no fault of the host");
-    // 30 s have gone by.
     assert_eq!(scan(&pool).await, Ok(Outcome::Clean));
+    assert_eq!(begin.elapsed().as_secs(), 20);
 }
 
 #[tokio::test(start_paused = true)]

@@ -168,8 +168,7 @@ async fn foreign_fields_about_spam_are_taken_out_where_somebody_looks_for_spam()
         on_failure: OnFailure::PassUnchecked,
         ..clamd::Settings::default().into()
     };
-    let mut policy = policy::Table::default();
-    policy.unchecked_failed = Disposition::Tag;
+    let policy = policy::Table { unchecked_failed: Disposition::Tag, ..policy::Table::default() };
     for all in [vec![], vec![spamd]] {
         let is_expected = !all.is_empty();
         let settings = Settings { scanners: all, policy, ..Settings::default() };
