@@ -28,6 +28,7 @@ macro_rules! in_both_modes {
 
 mod canary;
 mod clamd;
+mod command;
 mod contract;
 mod documents;
 mod faults_nats;
