@@ -8,9 +8,13 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod clamd;
+pub mod command;
+mod eicar;
 mod fold;
+pub mod icap;
 pub mod inspect;
 mod metrics;
+mod names;
 pub mod policy;
 pub mod pool;
 mod rspamd;

@@ -69,6 +69,8 @@ pub struct Metrics {
     busy: Family<HostLabel, Gauge>,
     abandoned: Family<HostLabel, Gauge>,
     breaker_open: Family<HostLabel, Gauge>,
+    canary_failing: Family<HostLabel, Gauge>,
+    database: Family<HostLabel, Gauge>,
     pub(crate) inspect: InspectMetrics,
 }
 
@@ -151,6 +153,19 @@ pub(crate) struct HostMetrics {
     pub(crate) busy: Gauge,
     pub(crate) abandoned: Gauge,
     pub(crate) breaker_open: Gauge,
+    pub(crate) canary_failing: Gauge,
+}
+
+/// The handle of what clamds tell of themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct ClamdMetrics(Family<HostLabel, Gauge>, String);
+
+impl ClamdMetrics {
+    /// When the signatures of `host` were made.
+    pub(crate) fn database_made(&self, host: &str, unix_seconds: i64) {
+        let label = HostLabel { scanner: self.1.clone(), host: host.to_owned() };
+        self.0.get_or_create_owned(&label).set(unix_seconds);
+    }
 }
 
 impl HostMetrics {
@@ -186,6 +201,8 @@ impl Metrics {
             busy: Family::default(),
             abandoned: Family::default(),
             breaker_open: Family::default(),
+            canary_failing: Family::default(),
+            database: Family::default(),
             inspect: InspectMetrics::register(registry),
         };
         registry.register(
@@ -234,6 +251,16 @@ impl Metrics {
             "1 while a host of a scanner is left alone after failures in a row",
             self.breaker_open.clone(),
         );
+        registry.register(
+            "mailweir_worker_scanner_canary_failing",
+            "1 while a host of a scanner is left alone because its answers cannot be believed",
+            self.canary_failing.clone(),
+        );
+        registry.register(
+            "mailweir_worker_clamd_database_time_seconds",
+            "When the signatures of a clamd were made, in seconds since 1970",
+            self.database.clone(),
+        );
     }
 
     /// Counts one verdict.
@@ -263,6 +290,11 @@ impl Metrics {
         CheckMetrics(self.checks.get_or_create_owned(&CheckLabel { check: check.to_owned() }))
     }
 
+    /// The handle of what the hosts of a clamd tell.
+    pub(crate) fn clamd(&self, scanner: &str) -> ClamdMetrics {
+        ClamdMetrics(self.database.clone(), scanner.to_owned())
+    }
+
     /// The handles of `host` of `scanner`.
     pub(crate) fn host(&self, scanner: &str, host: &str) -> HostMetrics {
         let requests = |result| {
@@ -281,6 +313,7 @@ impl Metrics {
             busy: self.busy.get_or_create_owned(&label),
             abandoned: self.abandoned.get_or_create_owned(&label),
             breaker_open: self.breaker_open.get_or_create_owned(&label),
+            canary_failing: self.canary_failing.get_or_create_owned(&label),
         }
     }
 }

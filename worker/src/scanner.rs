@@ -99,6 +99,13 @@ impl Scanner {
         self.scanners.check().await
     }
 
+    /// Has the hosts of scanners prove themselves again and again. It never ends.
+    pub async fn watch(&self) {
+        self.scanners.watch().await;
+        // Without a scanner there is nobody to watch.
+        std::future::pending().await
+    }
+
     /// Whether anybody looks for viruses.
     pub fn looks_for_viruses(&self) -> bool {
         !self.scanners.virus_scanners().is_empty()

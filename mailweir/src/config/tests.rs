@@ -283,9 +283,9 @@ fn the_scanners_of_the_example_are_valid_and_every_key_of_theirs_is_documented()
     let config = of_file(&example_of_scanners());
     let scanners = &config.sections.scanner.scanners;
     let names: Vec<_> = scanners.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["clamav2", "rspamd", "spamassassin"]);
+    assert_eq!(names, ["clamav2", "icap", "program", "rspamd", "spamassassin"]);
     assert_eq!(scanners[0].pool.hosts[1].weight, 2);
-    assert_eq!(scanners[2].score_factor.to_string(), "0.5");
+    assert_eq!(scanners[4].score_factor.to_string(), "0.5");
     let documentation = include_str!("../../../docs/configuration.md");
     for key in config.keys.iter().filter_map(|key| key.name.strip_prefix("scanners.")) {
         let (_, key) = key.split_once('.').unwrap();
@@ -300,8 +300,11 @@ fn mistakes_in_scanners_are_told() {
     let good = "[scanners.a]\nkind = 'spamd'\nhosts = ['h:1', 'h:2']\n";
     assert!(Config::load(sources(good, &[], &[])).is_ok());
     let cases = [
-        ("[scanners.a]\n", "`scanners.a.kind` must be set: clamd, spamd or rspamd"),
-        ("[scanners.a]\nkind = 'x'\nhosts = ['h:1']\n", "expected one of clamd, spamd, rspamd, not `x`"),
+        ("[scanners.a]\n", "`scanners.a.kind` must be set: clamd, spamd, rspamd, icap or command"),
+        (
+            "[scanners.a]\nkind = 'x'\nhosts = ['h:1']\n",
+            "expected one of clamd, spamd, rspamd, icap, command, not `x`",
+        ),
         ("[scanners.a]\nkind = 'rspamd'\n", "`scanners.a.hosts` must not be empty"),
         (
             "[scanners.a]\nkind = 'rspamd'\nhosts = ['h:1']\nreport = true\n",
@@ -318,6 +321,21 @@ fn mistakes_in_scanners_are_told() {
             "[clamd]\nhosts = ['h:1']\n[scanners.clamd]\nkind = 'clamd'\nhosts = ['h:1']\n",
             "no other check has",
         ),
+        ("[scanners.a]\nkind = 'clamd'\nhosts = ['h:1']\ncanary_interval = '10 ms'\n", "or at least 1 s"),
+        ("[scanners.a]\nkind = 'icap'\nhosts = ['h:1']\nservice = 'a b'\n", "without spaces"),
+        ("[scanners.a]\nkind = 'icap'\n", "`scanners.a.hosts` must not be empty"),
+        ("[scanners.a]\nkind = 'command'\n", "`scanners.a.program` must be a path from the root"),
+        ("[scanners.a]\nkind = 'command'\nprogram = 'x'\n", "must be a path from the root"),
+        (
+            "[scanners.a]\nkind = 'command'\nprogram = '/x'\nhosts = ['h:1']\n",
+            "unknown key `scanners.a.hosts`",
+        ),
+        (
+            "[scanners.a]\nkind = 'command'\nprogram = '/x'\nname_pattern = '('\n",
+            "expected a regular expression",
+        ),
+        ("[scanners.a]\nkind = 'command'\nprogram = '/x'\ninfected_codes = [0]\n", "among `clean_codes`"),
+        ("[scanners.a]\nkind = 'command'\nprogram = '/x'\nreadable = ['x']\n", "must be paths from the root"),
         ("[spam]\ntag2_level = 1.5\n", "must not be below `spam.tag_level`"),
         ("[spam]\nkill_level = nan\n", "expected a number"),
     ];

@@ -1,25 +1,43 @@
 //! Client of clamd: the whole mail by INSTREAM, over kept sessions.
 //!
-//! No paths are shared with clamd, and it is told nothing but the content. Deliberately absent: reading clamd's
-//! limits, which its protocol does not tell; see [`Settings::stream_bytes_max`].
+//! No paths are shared with clamd, and it is told nothing but the content. Its limits, which its protocol
+//! does not tell, are tried.
 
+mod canary;
 mod connection;
+mod database;
+mod examiner;
 mod reply;
 mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use tokio::time::timeout;
 
 use self::connection::Connection;
+use self::examiner::Examiner;
 use self::reply::Answer;
-pub use self::settings::Settings;
+pub use self::settings::{Canary, Settings};
+use crate::metrics::ClamdMetrics;
 use crate::pool::client::{Client, Failure, Outcome, Reply, Request, Target};
 
 /// Speaks with clamd.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clamd;
+#[derive(Default)]
+pub(crate) struct Clamd {
+    /// None where every clamd is believed.
+    examiner: Option<(Duration, Examiner)>,
+}
+
+impl Clamd {
+    /// One that is tried as `canary` says; mails of up to `bytes_max` bytes are sent to it.
+    pub(crate) fn new(canary: Canary, bytes_max: usize, metrics: ClamdMetrics) -> Self {
+        let examiner = Examiner::new(canary, bytes_max, metrics);
+        Self { examiner: (!canary.interval.is_zero()).then_some((canary.interval, examiner)) }
+    }
+}
 
 impl Client for Clamd {
     type Connection = Connection;
@@ -54,7 +72,27 @@ impl Client for Clamd {
 
     /// The versions of engine and signatures.
     async fn probe(&self, target: Target<'_>) -> Result<String, Failure> {
+        if let Some((_, examiner)) = &self.examiner {
+            return examiner.probe(target).await;
+        }
         let mut connection = Connection::open(target).await?;
         timeout(target.connect_timeout, connection.version()).await.map_err(|_| Failure::Timeout)?
+    }
+    fn probe_time(&self, connect_timeout: Duration) -> Duration {
+        match &self.examiner {
+            Some(_) => Examiner::probe_time(connect_timeout),
+            None => connect_timeout * 2,
+        }
+    }
+
+    fn canary_interval(&self) -> Option<Duration> {
+        self.examiner.as_ref().map(|(interval, _)| *interval)
+    }
+
+    async fn examine(&self, target: Target<'_>) -> Result<(), Failure> {
+        match &self.examiner {
+            Some((_, examiner)) => examiner.examine(target).await,
+            None => Ok(()),
+        }
     }
 }

@@ -7,6 +7,35 @@ use proto::Endpoint;
 use crate::OnFailure;
 use crate::pool;
 
+/// How clamds are tried: whether they find the EICAR test file, and what they say to what they do not look into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// How often; a host gets no mail before it was tried once. Zero believes every clamd. Default: 5 min.
+    pub interval: Duration,
+    /// Signatures older than this are warned of. Default: 3 days.
+    pub database_age_max: Duration,
+    /// Whether a clamd is left alone that says OK to what it does not look into (`AlertExceedsMax no`) or to encrypted
+    /// archives (`AlertEncrypted no`). Default: no, it is warned of.
+    pub alerts_required: bool,
+}
+
+impl Default for Canary {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5 * 60),
+            database_age_max: Duration::from_secs(3 * 24 * 60 * 60),
+            alerts_required: false,
+        }
+    }
+}
+
+impl Canary {
+    /// Every clamd is believed.
+    pub fn off() -> Self {
+        Self { interval: Duration::ZERO, ..Self::default() }
+    }
+}
+
 /// The clamd hosts and how they are used.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -32,6 +61,8 @@ pub struct Settings {
     pub breaker_failures: u32,
     /// How long it is left alone before it is probed, up to a quarter more by chance. Default: 5 s.
     pub breaker_pause: Duration,
+    /// How it is tried.
+    pub canary: Canary,
 }
 
 impl Default for Settings {
@@ -46,6 +77,7 @@ impl Default for Settings {
             on_failure: OnFailure::Tempfail,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
+            canary: Canary::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The client against a clamd that does as it is told.
 
+mod canary;
 mod fake;
 
 use std::sync::Arc;
@@ -33,7 +34,12 @@ impl Asking {
 }
 
 fn client(settings: Settings) -> Asking {
-    Asking(Pool::new("clamd", Clamd, settings.pool(), &Metrics::register(&mut Registry::default())))
+    Asking(Pool::new(
+        "clamd",
+        Clamd::default(),
+        settings.pool(),
+        &Metrics::register(&mut Registry::default()),
+    ))
 }
 
 fn minute() -> Deadline {

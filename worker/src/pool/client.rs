@@ -33,6 +33,23 @@ pub(crate) trait Client: Send + Sync + 'static {
 
     /// Asks a host whether it lives, and for its version or the like, on a connection of its own.
     fn probe(&self, target: Target<'_>) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// The longest that a probe may take.
+    fn probe_time(&self, connect_timeout: Duration) -> Duration {
+        connect_timeout * 2
+    }
+
+    /// Where a host must pass a probe before it gets a mail, since its "clean" is worth nothing otherwise: how often it
+    /// is probed again.
+    fn canary_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// A dear look at a host that is in use, each hour. [`Failure::Refused`] means that it must not be used; the next
+    /// probe then is to look as closely, as the first one does.
+    fn examine(&self, _target: Target<'_>) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// Whom to ask.

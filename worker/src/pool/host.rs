@@ -1,4 +1,6 @@
 //! One host of a pool: its idle connections, its slots, and whether it is healthy.
+//!
+//! One that must prove itself is left alone from the start, until a probe succeeds.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -28,19 +30,32 @@ pub(super) struct Host<C: Client> {
     idle: Mutex<Vec<Idle<C::Connection>>>,
     breaker: Mutex<Breaker>,
     chance: RandomState,
+    /// What its probe found wrong with it, which is more than being down.
+    doubt: Mutex<Option<String>>,
     pub(super) metrics: HostMetrics,
 }
 
 impl<C: Client> Host<C> {
-    pub(super) fn new(host: &settings::Host, settings: &Settings, metrics: HostMetrics) -> Self {
+    pub(super) fn new(
+        host: &settings::Host,
+        settings: &Settings,
+        metrics: HostMetrics,
+        must_prove: bool,
+    ) -> Self {
         let abandoned = metrics.abandoned.clone();
+        let mut breaker = Breaker::new(settings.breaker_failures, settings.breaker_pause);
+        if must_prove {
+            breaker.open(Instant::now().into_std());
+            metrics.breaker_open.set(1);
+        }
         Self {
             endpoint: host.endpoint.clone(),
             weight: host.weight.max(1),
             slots: Slots::new(settings.connections_max, settings.scan_time_max, abandoned),
             idle: Mutex::default(),
-            breaker: Mutex::new(Breaker::new(settings.breaker_failures, settings.breaker_pause)),
+            breaker: Mutex::new(breaker),
             chance: RandomState::new(),
+            doubt: Mutex::default(),
             metrics,
         }
     }
@@ -52,17 +67,7 @@ impl<C: Client> Host<C> {
         match admission {
             Admission::Use => true,
             Admission::Refused => false,
-            Admission::Probe => match self.probe(client, settings).await {
-                Ok(_) => {
-                    self.succeeded();
-                    true
-                }
-                Err(error) => {
-                    tracing::debug!(host = %self.endpoint, %error, "a scanner is still down");
-                    self.failed();
-                    false
-                }
-            },
+            Admission::Probe => self.probe(client, settings).await.is_ok(),
         }
     }
 
@@ -71,10 +76,53 @@ impl<C: Client> Host<C> {
         lock(&self.breaker).is_open()
     }
 
-    /// Asks for its version, within twice the connect time-out.
+    /// Asks for its version, and whatever else its client wants to know. It is used or left alone by what comes out.
     pub(super) async fn probe(&self, client: &C, settings: &Settings) -> Result<String, Failure> {
-        let limit = settings.connect_timeout * 2;
-        timeout(limit, client.probe(self.target(settings))).await.unwrap_or(Err(Failure::Timeout))
+        let limit = client.probe_time(settings.connect_timeout);
+        let probe = client.probe(self.target(settings));
+        let result = timeout(limit, probe).await.unwrap_or(Err(Failure::Timeout));
+        match &result {
+            Ok(_) => self.believe(),
+            Err(failure @ (Failure::Refused(_) | Failure::Grammar(_))) => self.doubt(failure, settings),
+            Err(failure) => {
+                tracing::debug!(host = %self.endpoint, %failure, "a scanner is down");
+                self.failed();
+            }
+        }
+        result
+    }
+
+    /// Looks closely at it.
+    pub(super) async fn examine(&self, client: &C, settings: &Settings) {
+        match client.examine(self.target(settings)).await {
+            Err(failure @ Failure::Refused(_)) => self.doubt(&failure, settings),
+            Err(failure) => {
+                tracing::debug!(host = %self.endpoint, %failure, "a scanner could not be examined");
+            }
+            Ok(()) => {}
+        }
+    }
+
+    fn believe(&self) {
+        self.succeeded();
+        self.metrics.canary_failing.set(0);
+        if lock(&self.doubt).take().is_some() {
+            tracing::info!(host = %self.endpoint, "a scanner is what it should be again, using it");
+        }
+    }
+
+    /// Leaves it alone at once, and says why unless that was said.
+    fn doubt(&self, failure: &Failure, settings: &Settings) {
+        let probe_at = Instant::now() + settings.breaker_pause;
+        lock(&self.breaker).open(probe_at.into_std());
+        self.metrics.breaker_open.set(1);
+        self.metrics.canary_failing.set(1);
+        let why = failure.chain();
+        let mut doubt = lock(&self.doubt);
+        if doubt.as_ref() != Some(&why) {
+            tracing::warn!(host = %self.endpoint, why, "a scanner is not what it should be, leaving it alone");
+            *doubt = Some(why);
+        }
     }
 
     /// Has the content of `request` scanned by its deadline, once a slot is free.

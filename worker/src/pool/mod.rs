@@ -5,6 +5,7 @@
 //! second tries stay rare. A host that cannot be connected to costs nothing but the way there: the next one is asked.
 
 mod breaker;
+mod canary;
 pub(crate) mod client;
 mod host;
 mod retries;
@@ -64,9 +65,10 @@ pub(crate) struct Pool<C: Client> {
 impl<C: Client> Pool<C> {
     /// Opens no connection yet. `name` is the scanner's, in metrics and failures.
     pub(crate) fn new(name: &str, client: C, settings: Settings, metrics: &Metrics) -> Self {
+        let must_prove = client.canary_interval().is_some();
         let hosts = settings.hosts.iter().map(|host| {
             let metrics = metrics.host(name, &host.endpoint.to_string());
-            Host::new(host, &settings, metrics)
+            Host::new(host, &settings, metrics, must_prove)
         });
         Self {
             name: name.to_owned(),

@@ -96,6 +96,11 @@ impl Scanners {
         join_all(self.all.iter().map(One::check)).await.concat()
     }
 
+    /// Has all hosts prove themselves, forever.
+    pub(crate) async fn watch(&self) {
+        join_all(self.all.iter().map(One::watch)).await;
+    }
+
     /// Asks all that are to be asked.
     pub(crate) async fn scan(&self, mail: &Mail, deadline: Deadline) -> Scanned {
         let viruses = async {

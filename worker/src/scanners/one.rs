@@ -10,13 +10,13 @@ use proto::{Deadline, Mail};
 
 use super::HostState;
 use super::settings::{Kind, Settings};
-use crate::Metrics;
 use crate::clamd::Clamd;
 use crate::metrics::CheckMetrics;
 use crate::pool::client::{Client, Outcome};
 use crate::pool::{Asked, Failed, Pool};
 use crate::rspamd::Rspamd;
 use crate::spamd::Spamd;
+use crate::{Metrics, command, icap};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -24,6 +24,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Ask: Send + Sync {
     fn scan<'a>(&'a self, asked: &'a Asked<'a>, deadline: Deadline) -> Boxed<'a, Result<Outcome, Failed>>;
     fn check(&self) -> Boxed<'_, Vec<HostState>>;
+    fn watch(&self) -> Boxed<'_, ()>;
 }
 
 impl<C: Client> Ask for Pool<C> {
@@ -33,6 +34,10 @@ impl<C: Client> Ask for Pool<C> {
 
     fn check(&self) -> Boxed<'_, Vec<HostState>> {
         Box::pin(Pool::check(self))
+    }
+
+    fn watch(&self) -> Boxed<'_, ()> {
+        Box::pin(Pool::watch(self))
     }
 }
 
@@ -55,7 +60,14 @@ impl One {
     pub(super) fn new(settings: Settings, metrics: &Metrics) -> Self {
         let (name, hosts) = (settings.name.as_str(), settings.pool.clone());
         let pool: Box<dyn Ask> = match &settings.kind {
-            Kind::Clamd => Box::new(Pool::new(name, Clamd, hosts, metrics)),
+            Kind::Clamd(canary) => {
+                let clamd = Clamd::new(*canary, settings.bytes_max, metrics.clamd(name));
+                Box::new(Pool::new(name, clamd, hosts, metrics))
+            }
+            Kind::Icap(icap) => Box::new(Pool::new(name, icap::Client::new(icap.clone()), hosts, metrics)),
+            Kind::Command(command) => {
+                Box::new(Pool::new(name, command::Client::new(command.clone()), hosts, metrics))
+            }
             Kind::Spamd(options) => Box::new(Pool::new(name, Spamd::new(options), hosts, metrics)),
             Kind::Rspamd => Box::new(Pool::new(name, Rspamd, hosts, metrics)),
         };
@@ -87,5 +99,9 @@ impl One {
 
     pub(super) async fn check(&self) -> Vec<HostState> {
         self.pool.check().await
+    }
+    /// Has its hosts prove themselves, forever.
+    pub(super) async fn watch(&self) {
+        self.pool.watch().await;
     }
 }

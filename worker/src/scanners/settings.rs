@@ -3,7 +3,7 @@
 use proto::Points;
 
 use super::virus_scores::VirusScores;
-use crate::{clamd, pool, spamd};
+use crate::{clamd, command, icap, pool, spamd};
 
 /// What a failed scan means for the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,11 @@ pub enum Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// INSTREAM: viruses.
-    Clamd,
+    Clamd(clamd::Canary),
+    /// RESPMOD: viruses.
+    Icap(icap::Settings),
+    /// A program that is run for each mail: viruses.
+    Command(command::Settings),
     /// SPAMC: spam.
     Spamd(spamd::Options),
     /// HTTP `/checkv2`: spam.
@@ -38,7 +42,7 @@ impl Kind {
     /// Whether it gives a score rather than the name of a virus.
     pub fn scores(&self) -> bool {
         match self {
-            Self::Clamd => false,
+            Self::Clamd(_) | Self::Icap(_) | Self::Command(_) => false,
             Self::Spamd(_) | Self::Rspamd => true,
         }
     }
@@ -71,7 +75,7 @@ impl From<clamd::Settings> for Settings {
     fn from(clamd: clamd::Settings) -> Self {
         Self {
             name: "clamd".into(),
-            kind: Kind::Clamd,
+            kind: Kind::Clamd(clamd.canary),
             group: Group::Primary,
             bytes_max: clamd.stream_bytes_max,
             on_failure: clamd.on_failure,

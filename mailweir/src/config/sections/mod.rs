@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod scanners;
 mod sink;
+mod virus_scanners;
 mod worker;
 
 pub(crate) use ingress::Ingress;

@@ -12,6 +12,7 @@ use worker::scanners::spam::Levels;
 use worker::scanners::virus_scores::{VirusScore, VirusScores};
 use worker::spamd;
 
+use super::virus_scanners;
 use crate::config::reader::{Reader, Section};
 use crate::config::words::{Word, choose, quoted};
 
@@ -60,11 +61,20 @@ enum Protocol {
     Clamd,
     Spamd,
     Rspamd,
+    Icap,
+    Command,
 }
 
 impl Word for Protocol {
     fn parse(text: &str) -> Result<Self, String> {
-        choose(text, &[("clamd", Self::Clamd), ("spamd", Self::Spamd), ("rspamd", Self::Rspamd)])
+        let choices = [
+            ("clamd", Self::Clamd),
+            ("spamd", Self::Spamd),
+            ("rspamd", Self::Rspamd),
+            ("icap", Self::Icap),
+            ("command", Self::Command),
+        ];
+        choose(text, &choices)
     }
 
     fn to_toml(&self) -> String {
@@ -72,6 +82,8 @@ impl Word for Protocol {
             Self::Clamd => "clamd",
             Self::Spamd => "spamd",
             Self::Rspamd => "rspamd",
+            Self::Icap => "icap",
+            Self::Command => "command",
         })
     }
 }
@@ -90,6 +102,8 @@ impl Protocol {
             Self::Clamd => Defaults { total_timeout: seconds(60), connections_max: 12, bytes_max: 25 * MIB },
             Self::Spamd => Defaults { total_timeout: seconds(30), connections_max: 5, bytes_max: 2 * MIB },
             Self::Rspamd => Defaults { total_timeout: seconds(30), connections_max: 20, bytes_max: 50 * MIB },
+            Self::Icap => Defaults { total_timeout: seconds(60), connections_max: 10, bytes_max: 25 * MIB },
+            Self::Command => Defaults { total_timeout: seconds(60), connections_max: 4, bytes_max: 50 * MIB },
         }
     }
 }
@@ -108,19 +122,26 @@ fn read_one(reader: &mut Reader, name: &str, has_clamd: bool) -> Settings {
     let is_taken = TAKEN.contains(&name) || (has_clamd && name == "clamd");
     keys.check(!is_taken, "kind", "must be of a scanner whose name no other check has");
     let is_given = keys.is_given("kind");
-    keys.check(is_given, "kind", "must be set: clamd, spamd or rspamd");
+    keys.check(is_given, "kind", "must be set: clamd, spamd, rspamd, icap or command");
     let protocol = keys.get("kind", Protocol::Clamd);
     let defaults = protocol.defaults();
     let kind = match protocol {
-        Protocol::Clamd => Kind::Clamd,
+        Protocol::Clamd => Kind::Clamd(virus_scanners::read_canary(&mut keys)),
+        Protocol::Icap => Kind::Icap(virus_scanners::read_icap(&mut keys)),
+        Protocol::Command => Kind::Command(virus_scanners::read_command(&mut keys)),
         Protocol::Rspamd => Kind::Rspamd,
         Protocol::Spamd => Kind::Spamd(read_spamd(&mut keys)),
     };
     let is_virus_scanner = !kind.scores();
+    let mut pool = read_pool(&mut keys, &defaults, protocol);
+    if let Kind::Command(command) = &kind {
+        // The program stands for the host that it runs on.
+        pool.hosts = vec![Host::new(Endpoint::Unix(command.program.clone()))];
+    }
     let settings = Settings {
         name: name.to_owned(),
         group: if is_virus_scanner { keys.get("group", Group::Primary) } else { Group::Primary },
-        pool: read_pool(&mut keys, &defaults, protocol),
+        pool,
         bytes_max: keys.size("bytes_max", defaults.bytes_max),
         on_failure: keys.get("on_failure", OnFailure::Tempfail),
         score_factor: keys.get("score_factor", Points::ONE),
@@ -143,26 +164,26 @@ fn read_spamd(keys: &mut Section<'_>) -> spamd::Options {
 }
 
 fn read_pool(keys: &mut Section<'_>, defaults: &Defaults, protocol: Protocol) -> Pool {
-    let endpoints: Vec<Endpoint> = keys.list("hosts", Vec::new());
-    let weights: Vec<u32> = keys.list("weights", Vec::new());
-    keys.check(!endpoints.is_empty(), "hosts", "must not be empty");
-    let fits = weights.is_empty() || weights.len() == endpoints.len();
-    keys.check(fits, "weights", "must be as many as `hosts`");
-    keys.check(weights.iter().all(|weight| (1..=1_000).contains(weight)), "weights", "must be 1 to 1000");
-    let weights = weights.into_iter().chain(std::iter::repeat(1));
-    let hosts = endpoints.into_iter().zip(weights).map(|(endpoint, weight)| Host { endpoint, weight });
+    let is_program = matches!(protocol, Protocol::Command);
+    let hosts = if is_program { Vec::new() } else { read_hosts(keys) };
     let total_timeout: Duration = keys.get("total_timeout", defaults.total_timeout);
     let pool = Pool {
-        hosts: hosts.collect(),
-        connect_timeout: keys.get("connect_timeout", Duration::from_secs(2)),
+        hosts,
+        // A program is probed by a scan.
+        connect_timeout: if is_program {
+            total_timeout
+        } else {
+            keys.get("connect_timeout", Duration::from_secs(2))
+        },
         total_timeout,
         connections_max: keys.get("connections_max", defaults.connections_max),
         idle_max: match protocol {
-            Protocol::Clamd => keys.get("idle_max", Duration::from_secs(20)),
+            Protocol::Clamd | Protocol::Icap => keys.get("idle_max", Duration::from_secs(20)),
             // Their connections end with an answer.
-            Protocol::Spamd | Protocol::Rspamd => Duration::ZERO,
+            Protocol::Spamd | Protocol::Rspamd | Protocol::Command => Duration::ZERO,
         },
-        scan_time_max: keys.get("scan_time_max", total_timeout * 2),
+        // Giving a program up ends it.
+        scan_time_max: if is_program { Duration::ZERO } else { keys.get("scan_time_max", total_timeout * 2) },
         breaker_failures: keys.get("breaker_failures", 5),
         breaker_pause: keys.get("breaker_pause", Duration::from_secs(5)),
     };
@@ -171,6 +192,17 @@ fn read_pool(keys: &mut Section<'_>, defaults: &Defaults, protocol: Protocol) ->
     keys.check((1..=4_096).contains(&pool.connections_max), "connections_max", "must be 1 to 4096");
     keys.check(pool.breaker_failures > 0, "breaker_failures", "must not be 0");
     pool
+}
+
+fn read_hosts(keys: &mut Section<'_>) -> Vec<Host> {
+    let endpoints: Vec<Endpoint> = keys.list("hosts", Vec::new());
+    let weights: Vec<u32> = keys.list("weights", Vec::new());
+    keys.check(!endpoints.is_empty(), "hosts", "must not be empty");
+    let fits = weights.is_empty() || weights.len() == endpoints.len();
+    keys.check(fits, "weights", "must be as many as `hosts`");
+    keys.check(weights.iter().all(|weight| (1..=1_000).contains(weight)), "weights", "must be 1 to 1000");
+    let weights = weights.into_iter().chain(std::iter::repeat(1));
+    endpoints.into_iter().zip(weights).map(|(endpoint, weight)| Host { endpoint, weight }).collect()
 }
 
 /// `[spam]`.
