@@ -16,6 +16,8 @@ use super::{Condition, Entry, Rules, glob};
 const PATTERN_BYTES_MAX: usize = 512 * 1024;
 /// Most memory of all of them together, and of what matching them remembers.
 const PATTERNS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Most text of all rules together, in bytes: they travel in one header to the process that judges by them.
+const TEXT_BYTES_MAX: usize = 512 * 1024;
 /// Deepest nesting of groups in a pattern.
 const NESTING_MAX: u32 = 64;
 
@@ -41,6 +43,10 @@ pub(super) fn compile(settings: &AttachmentRules) -> (Rules, Vec<RuleError>) {
         let read = rules.iter().enumerate().filter_map(|(index, text)| compiler.rule(name, index + 1, text));
         let read = read.collect();
         written.insert(name.clone(), read);
+    }
+    let bytes: usize = settings.banned.sets.values().flatten().map(String::len).sum();
+    if bytes > TEXT_BYTES_MAX {
+        compiler.error("", 0, Fault::whole(Why::TooMuchText));
     }
     let mut sets = BTreeMap::new();
     for name in written.keys() {

@@ -81,6 +81,9 @@ pub enum Why {
     /// All patterns together.
     #[error("all patterns together are too large")]
     TooLarge,
+    /// All rules together.
+    #[error("all rules together have at most 512 KiB")]
+    TooMuchText,
     /// `use` of, or the site has, a set that is not there.
     #[error("there is no set `{0}`")]
     UnknownSet(String),

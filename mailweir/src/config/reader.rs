@@ -14,12 +14,14 @@ pub(crate) struct Reader {
     raw: Raw,
     keys: Vec<Key>,
     problems: Vec<Problem>,
+    /// Tables whose keys are the operator's.
+    open_tables: Vec<&'static str>,
 }
 
 impl Reader {
     /// With what went wrong before.
     pub(crate) fn new(raw: Raw, problems: Vec<Problem>) -> Self {
-        Self { raw, keys: Vec::new(), problems }
+        Self { raw, keys: Vec::new(), problems, open_tables: Vec::new() }
     }
 
     /// The keys of one table.
@@ -36,6 +38,18 @@ impl Reader {
         let empty = self.raw.empty_tables.keys().filter_map(|key| key.strip_prefix(&prefix));
         let mut names: Vec<String> = keys.chain(empty).map(str::to_owned).collect();
         names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The names of the keys that somebody gave in a table whose keys are the operator's, by file or flag.
+    pub(crate) fn names_in(&mut self, table: &'static str) -> Vec<String> {
+        self.open_tables.push(table);
+        let prefix = format!("{table}.");
+        let given = self.raw.file.keys().chain(self.raw.flags.keys());
+        let mut names: Vec<String> =
+            given.filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect();
+        names.sort();
         names.dedup();
         names
     }
@@ -59,7 +73,7 @@ impl Reader {
         let variables: Vec<String> = names.iter().map(|name| variable_of(name)).collect();
         let is_table = |table: &str| {
             let prefix = format!("{table}.");
-            names.iter().any(|name| name.starts_with(&prefix))
+            self.open_tables.contains(&table) || names.iter().any(|name| name.starts_with(&prefix))
         };
         let given = self.raw.file.iter().chain(&self.raw.flags);
         let keys =

@@ -1,5 +1,7 @@
 //! Layers, mistakes, and that the example file says all there is and nothing that is wrong.
 
+mod banned;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

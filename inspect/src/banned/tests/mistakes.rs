@@ -92,6 +92,12 @@ fn rules_at_both_sides_of_their_limits() {
     let many = |count: usize| vec!["ban extension exe"; count];
     assert_eq!(wrong(&many(RULES_MAX)), Vec::<String>::new());
     assert_eq!(wrong(&many(RULES_MAX + 1)).len(), 1);
+    // 64 rules of 8 KiB, and a few bytes more.
+    let mut most = vec![long(RULE_BYTES_MAX); 64];
+    let most_of = |rules: &[String]| wrong(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(most_of(&most), Vec::<String>::new());
+    most.push("ban extension a".into());
+    assert_eq!(most_of(&most), ["all rules together have at most 512 KiB"]);
     // Each set doubles the one before.
     let mut settings = settings(&["use s40"]);
     settings.banned.sets.insert("s0".into(), vec!["ban extension exe".into()]);

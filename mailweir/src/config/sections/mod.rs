@@ -2,6 +2,7 @@
 //!
 //! The roles' own settings are plain data in their crates; here they only get their keys.
 
+mod banned;
 mod bus;
 mod egress;
 mod ingress;
@@ -29,6 +30,8 @@ use super::reader::Reader;
 
 /// How long a late reply may take from the relay to the ingress.
 const WAY_BACK: Duration = Duration::from_secs(2);
+/// What a process that parses takes for itself.
+const ITSELF_BYTES: usize = 64 * 1024 * 1024;
 
 /// All tables.
 #[derive(Debug)]
@@ -113,15 +116,17 @@ impl Sections {
         keys.check(settles, "settle_timeout", "must be 5 s below `ingress.reply_grace`");
     }
 
-    /// A process that parses holds a content, and as much again in each reading of a nested message.
+    /// A process that parses holds a content and a member, each in two readings, what waits, and a decoder's dictionary.
     fn check_memory(&self, reader: &mut Reader) {
         let Some(rules) = &self.scanner.attachments else { return };
         let limits = rules.limits;
-        let needed =
-            limits.content_bytes_max.saturating_add(limits.decoded_bytes_max.saturating_mul(4)) as u64;
-        let fits = self.scanner.inspect.memory_bytes_max / 2 >= needed;
+        let twice = [limits.content_bytes_max, limits.member_bytes_max].map(|bytes| bytes.saturating_mul(2));
+        let once = [limits.held_bytes_max, limits.dictionary_bytes_max, ITSELF_BYTES];
+        let needed = twice.into_iter().chain(once).fold(0, usize::saturating_add);
+        let fits = self.scanner.inspect.memory_bytes_max >= needed as u64;
         let mut keys = reader.section("inspect");
-        let what = "must be twice `attachments.limits.content_bytes_max` and 4 times `decoded_bytes_max`";
+        let what = "must be the sum of twice `attachments.limits.content_bytes_max` and `member_bytes_max`, of \
+                    `held_bytes_max` and `dictionary_bytes_max`, and 64 MiB";
         keys.check(fits, "memory_bytes_max", what);
     }
 

@@ -92,6 +92,8 @@ fn read_attachments(reader: &mut Reader) -> Option<AttachmentRules> {
     keys.check(!dotted(&settings.extensions), "extensions", "are written without the dot");
     keys.check(!dotted(&settings.double_extensions), "double_extensions", "are written without the dot");
     settings.limits = read_limits(reader, default.limits);
+    settings.banned = super::banned::read(reader);
+    super::banned::check_rules(reader, &settings);
     is_enabled.then_some(settings)
 }
 
