@@ -15,6 +15,8 @@ mod hostile;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_away;
