@@ -3,6 +3,8 @@
 //! Nothing sleeps and hopes: tests wait for what they want to see, with a generous deadline.
 
 #[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod content;
 #[cfg(test)]
 mod faults;
@@ -24,6 +26,8 @@ mod ledger_away;
 mod race;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod stale;
 #[cfg(test)]
 mod topology;
 #[cfg(test)]
