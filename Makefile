@@ -6,7 +6,8 @@ CARGO ?= cargo
 export RUST_TEST_THREADS ?= 8
 # What the end-to-end tests drive: Debian package and a file that shows it is there.
 TOOLS := nats-server:/usr/sbin/nats-server postfix:/usr/sbin/smtp-source clamav-daemon:/usr/sbin/clamd \
-         clamav-testfiles:/usr/share/clamav-testfiles swaks:/usr/bin/swaks
+         clamav-testfiles:/usr/share/clamav-testfiles swaks:/usr/bin/swaks \
+         spamd:/usr/sbin/spamd rspamd:/usr/bin/rspamd
 
 # The versions of nats-server that `test-nats` runs against, as the Debian suites that have them; sid has the newest.
 NATS_SUITES ?= bookworm trixie sid

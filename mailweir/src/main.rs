@@ -6,9 +6,11 @@
 mod admin;
 mod cli;
 mod config;
+mod confine;
 mod demo;
 mod failpoints;
 mod fence;
+mod inspect;
 mod load;
 mod logging;
 mod output;
@@ -28,7 +30,7 @@ use tokio::task::JoinSet;
 use tracing::Level;
 
 use cli::{Command, Invocation};
-use config::{Config, Environment, FAILPOINT_VARIABLE, FILE_VARIABLE, Host, Log, Sources};
+use config::{Config, Environment, FAILPOINT_VARIABLE, FAULTS_VARIABLE, FILE_VARIABLE, Host, Log, Sources};
 use run::{EgressRole, IngressRole, Inherited, Role, Standalone, WorkerRole};
 use signals::{Shutdown, Signals};
 
@@ -38,6 +40,9 @@ const STATE_VARIABLE: &str = "STATE_DIRECTORY";
 const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = confine::run(std::env::args_os()) {
+        return code;
+    }
     let invocation = match cli::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(error) => {
@@ -47,6 +52,9 @@ fn main() -> ExitCode {
         }
     };
     let command = invocation.command;
+    if let Command::Inspect(what) = command {
+        return inspect::command(what);
+    }
     let config = match load_config(invocation) {
         Ok(config) => config,
         Err(problems) => {
@@ -99,6 +107,10 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
         .collect();
     let failpoints = environment.get(FAILPOINT_VARIABLE).map(|text| failpoints::parse(text)).transpose();
     let failpoints = failpoints.map_err(|error| vec![format!("{FAILPOINT_VARIABLE}: {error}")])?;
+    let has_faults = environment.contains_key(FAULTS_VARIABLE);
+    if has_faults && cfg!(not(debug_assertions)) {
+        return Err(vec![format!("{FAULTS_VARIABLE}: this build has no faults")]);
+    }
     let host = host(&environment);
     let path = invocation.file.or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
     let file = match path {
@@ -112,6 +124,7 @@ fn load_config(invocation: Invocation) -> Result<Config, Vec<String>> {
     let mut config = Config::load(sources)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     config.sections.failpoints = failpoints.unwrap_or_default();
+    config.sections.has_inspect_faults = has_faults;
     Ok(config.on_host(&host))
 }
 
@@ -182,7 +195,7 @@ async fn dispatch(
         Command::Load => load::command(sections.load, &shutdown).await,
         Command::Sink => sink::command(sections.sink, &sections.node, &shutdown).await,
         // Answered before there was a runtime.
-        Command::ConfigCheck | Command::ConfigShow => Ok(ExitCode::SUCCESS),
+        Command::ConfigCheck | Command::ConfigShow | Command::Inspect(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -84,6 +84,11 @@ impl System {
         &mut self.workers[index]
     }
 
+    /// A process that scans mails.
+    pub fn scanner(&mut self) -> &mut Node {
+        self.node(Role::Worker, 0)
+    }
+
     /// The process that gives mails to the next hop.
     pub fn egress(&mut self) -> &mut Node {
         self.node(Role::Egress, 0)
@@ -196,7 +201,8 @@ impl System {
         let args = self.arguments(role, nats_url);
         let name = format!("{}-{}", role.command(self.builder.mode), self.started);
         self.started += 1;
-        let mut node = Node::start_with(variables, &name, &args, self.directory.path()).await;
+        let variables = [variables, &self.builder.variables].concat();
+        let mut node = Node::start_with(&variables, &name, &args, self.directory.path()).await;
         // A worker is waited for by the mails.
         if self.builder.waits && role != Role::Worker {
             node.until_ready().await;

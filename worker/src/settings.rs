@@ -2,15 +2,24 @@
 //!
 //! Reading a file, environment and flags is the binary's.
 
-use crate::{attachments, clamd, policy};
+use proto::inspection::AttachmentRules;
+
+use crate::scanners::spam::Levels;
+use crate::{clamd, inspect, policy, scanners};
 
 /// Everything that [`crate::Scanner`] needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The virus scanner; `None` (the default) scans for no viruses and then claims none was looked for.
+    /// The one clamd that needs no name; `None` is the default.
     pub clamd: Option<clamd::Settings>,
-    /// The attachment rule.
-    pub attachments: attachments::Settings,
+    /// All other scanners. Without any virus scanner nobody claims that viruses were looked for.
+    pub scanners: Vec<scanners::settings::Settings>,
+    /// What spam scores mean.
+    pub spam: Levels,
+    /// The attachment rule; `None` looks at no attachment and starts no child. Default: the usual rules.
+    pub attachments: Option<AttachmentRules>,
+    /// The children that parse.
+    pub inspect: inspect::Settings,
     /// What is done with each category.
     pub policy: policy::Table,
     /// The name of this host in `X-Virus-Scanned: Mailweir at <host>`. Default: `localhost`.
@@ -21,7 +30,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             clamd: None,
-            attachments: attachments::Settings::default(),
+            scanners: Vec::new(),
+            spam: Levels::default(),
+            attachments: Some(AttachmentRules::default()),
+            inspect: inspect::Settings::default(),
             policy: policy::Table::default(),
             hostname: "localhost".into(),
         }

@@ -3,6 +3,8 @@
 //! Nothing sleeps and hopes: tests wait for what they want to see, with a generous deadline.
 
 #[cfg(test)]
+mod back;
+#[cfg(test)]
 mod behind;
 #[cfg(test)]
 mod content;

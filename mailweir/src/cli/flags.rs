@@ -145,6 +145,7 @@ pub(crate) fn of(command: Command) -> Vec<Flag> {
         }
         Command::Load => flags.extend(LOAD),
         Command::Sink => flags.extend(SINK),
+        Command::Inspect(_) => flags.clear(),
     }
     flags
 }

@@ -5,6 +5,7 @@
 //! [`crate::config`] reads them.
 
 mod flags;
+mod inspect;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::FlagValue;
+use crate::inspect::Inspect;
 
 use flags::{Flag, Kind};
 
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Load,
     /// A next hop that counts.
     Sink,
+    /// The caged child of a worker.
+    Inspect(Inspect),
 }
 
 /// The command line, taken apart.
@@ -76,6 +80,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             Some((_, matches)) => (Command::ConfigCheck, matches),
             None => (Command::ConfigCheck, matches),
         },
+        Some(("inspect", matches)) => {
+            let command = Command::Inspect(inspect::read(matches)?);
+            return Ok(Invocation { command, file: None, flags: Vec::new() });
+        }
         Some((_, matches)) => (Command::ConfigCheck, matches),
         None => return Err(command_line().error(ErrorKind::MissingSubcommand, "a command is needed")),
     };
@@ -127,6 +135,7 @@ fn command_line() -> clap::Command {
         .subcommand(leaf("demo", "Send mails through a filter of its own and show what became of them", Command::Demo))
         .subcommand(leaf("load", "Send many mails and measure", Command::Load))
         .subcommand(leaf("sink", "A next hop that counts, stores, refuses or delays", Command::Sink))
+        .subcommand(inspect::command_line())
 }
 
 fn config_argument() -> Arg {

@@ -13,7 +13,7 @@ mod words;
 use std::fmt;
 use std::path::PathBuf;
 
-pub(crate) use raw::{Environment, FAILPOINT_VARIABLE, FILE_VARIABLE, FlagValue, Origin};
+pub(crate) use raw::{Environment, FAILPOINT_VARIABLE, FAULTS_VARIABLE, FILE_VARIABLE, FlagValue, Origin};
 pub(crate) use sections::*;
 
 use raw::Raw;

@@ -21,6 +21,8 @@ pub(crate) const PREFIX: &str = "MAILWEIR_";
 pub(crate) const FILE_VARIABLE: &str = "MAILWEIR_CONFIG";
 /// The variable of tests that names steps where the process kills itself; no key either.
 pub(crate) const FAILPOINT_VARIABLE: &str = "MAILWEIR_FAILPOINT";
+/// The variable of tests that lets contents ask for faults of the process that parses them; no key either.
+pub(crate) const FAULTS_VARIABLE: &str = "MAILWEIR_INSPECT_FAULTS";
 
 /// The environment, injected.
 pub(crate) type Environment = BTreeMap<String, String>;
@@ -92,8 +94,8 @@ pub(crate) struct Raw {
 impl Raw {
     /// Takes environment and flags.
     pub(crate) fn new(environment: &Environment, flags: Vec<FlagValue>) -> Self {
-        let is_key =
-            |name: &str| name.starts_with(PREFIX) && ![FILE_VARIABLE, FAILPOINT_VARIABLE].contains(&name);
+        let others = [FILE_VARIABLE, FAILPOINT_VARIABLE, FAULTS_VARIABLE];
+        let is_key = |name: &str| name.starts_with(PREFIX) && !others.contains(&name);
         let ours = environment.iter().filter(|(name, _)| is_key(name));
         let mut raw = Self {
             variables: ours.map(|(name, text)| (name.clone(), text.clone())).collect(),

@@ -25,6 +25,7 @@ use worker::Scanner;
 
 use crate::admin::Readiness;
 use crate::config::Sections;
+use crate::inspect;
 use crate::output;
 use crate::run::{Role as _, Standalone};
 use crate::signals::Shutdown;
@@ -104,8 +105,12 @@ async fn find_clamd(sections: &mut Sections) {
             clamd: Some(worker::clamd::Settings { hosts: vec![usual], ..worker::clamd::Settings::default() }),
             ..sections.scanner.clone()
         };
-        let scanner = Scanner::new(settings.clone(), worker::Metrics::register(&mut Registry::default()));
-        if scanner.check().await.iter().any(worker::HostState::is_up) {
+        let scanner = Scanner::new(
+            settings.clone(),
+            inspect::program(false),
+            worker::Metrics::register(&mut Registry::default()),
+        );
+        if scanner.check().await.iter().any(|host| host.scanner == "clamd" && host.is_up()) {
             sections.scanner = settings;
             return;
         }

@@ -2,11 +2,13 @@
 //! roles on this machine, and through amavisd-new where it is installed.
 //!
 //! Every figure of a row was measured in that run on that machine; compare rows of one table, not tables of two
-//! machines. `--only WORD` keeps rows whose system, checks or size is that word.
+//! machines. `--only WORD` keeps rows whose system, checks or size is that word; `--only hop` is the way to the process
+//! that parses and back, alone.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table or ends")]
 
 mod amavis;
+mod hop;
 mod join;
 mod proc;
 mod report;
@@ -23,10 +25,16 @@ const CONNECTIONS: [u32; 3] = [1, 10, 50];
 
 fn main() -> Result<()> {
     let only: Vec<String> = std::env::args().skip_while(|arg| arg != "--only").skip(1).collect();
+    let is_hop_alone = only.iter().any(|word| word == hop::NAME);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build()?;
     runtime.block_on(async {
+        if is_hop_alone {
+            println!("{}", hop::table().await?);
+            return Ok(());
+        }
         let cells = table(&only).await?;
         println!("{}", report::markdown(&cells));
+        println!("{}", hop::table().await?);
         println!("{}", join::table().await);
         println!("{}", memory().await?);
         Ok(())

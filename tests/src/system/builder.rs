@@ -18,6 +18,7 @@ pub struct Builder {
     pub(super) nats_of_first: Vec<(Role, String)>,
     pub(super) failpoints: Vec<(Role, String)>,
     flags: Vec<String>,
+    pub(super) variables: Vec<(String, String)>,
     pub(super) waits: bool,
 }
 
@@ -36,6 +37,7 @@ impl Builder {
             nats_of_first: Vec::new(),
             failpoints: Vec::new(),
             flags: Vec::new(),
+            variables: Vec::new(),
             waits: true,
         }
     }
@@ -67,6 +69,12 @@ impl Builder {
     /// Given to every process.
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// A variable in the environment of every process.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 

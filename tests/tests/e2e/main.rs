@@ -26,16 +26,21 @@ macro_rules! in_both_modes {
     };
 }
 
+mod canary;
 mod clamd;
+mod command;
+mod content;
 mod contract;
 mod documents;
 mod faults_nats;
 mod fixtures;
+mod inspect;
 mod ledger;
 mod load;
 mod mutants;
 mod nats;
 mod overload;
 mod postfix;
+mod spam;
 mod tools;
 mod workers;

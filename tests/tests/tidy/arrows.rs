@@ -17,14 +17,25 @@ struct Room {
 const IO: &[&str] =
     &["tokio", "tokio-util", "futures-util", "rustix", "socket2", "hyper", "async-nats", "tempfile", "jiff"];
 
-const ROOMS: [Room; 8] = [
+const ROOMS: [Room; 10] = [
     Room { name: "proto", ours: &[], never: IO },
     Room {
         name: "ingress",
         ours: &["proto"],
         never: &["async-nats", "mail-parser", "clap", "toml", "anyhow"],
     },
-    Room { name: "worker", ours: &["proto"], never: &["async-nats", "clap", "toml", "anyhow"] },
+    Room {
+        name: "inspect",
+        ours: &["proto", "unpack"],
+        never: &["tokio", "tokio-util", "async-nats", "hyper", "socket2", "clap", "toml", "anyhow"],
+    },
+    Room { name: "unpack", ours: &[], never: IO },
+    // It has hostile content parsed and must not be able to do so itself.
+    Room {
+        name: "worker",
+        ours: &["proto"],
+        never: &["async-nats", "mail-parser", "file-format", "clap", "toml", "anyhow"],
+    },
     Room {
         name: "egress",
         ours: &["proto"],
@@ -38,8 +49,8 @@ const ROOMS: [Room; 8] = [
     },
     Room {
         name: "mailweir",
-        ours: &["proto", "ingress", "worker", "egress", "bus", "ledger"],
-        never: &["async-nats", "redb"],
+        ours: &["proto", "ingress", "inspect", "worker", "egress", "bus", "ledger"],
+        never: &["async-nats", "redb", "mail-parser"],
     },
     // The model steps the production walk.
     Room { name: "tests", ours: &["proto"], never: &["async-nats", "mail-parser", "redb"] },

@@ -5,10 +5,13 @@
 mod bus;
 mod egress;
 mod ingress;
+mod inspect;
 mod ledger;
 mod load;
 mod process;
+mod scanners;
 mod sink;
+mod virus_scanners;
 mod worker;
 
 pub(crate) use ingress::Ingress;
@@ -43,6 +46,8 @@ pub(crate) struct Sections {
     pub(crate) ledger: Ledger,
     /// Of tests; none unless the environment names some.
     pub(crate) failpoints: Failpoints,
+    /// Of tests too.
+    pub(crate) has_inspect_faults: bool,
     pub(crate) load: Load,
     pub(crate) sink: Sink,
     pub(crate) demo: Demo,
@@ -54,7 +59,7 @@ impl Sections {
         let node = Node::read(reader);
         let ingress = Ingress::read(reader);
         let worker = Worker::read(reader);
-        let scanner = worker::read(reader);
+        let scanner = worker::read(reader, &worker);
         let (relay, relay_slots) = egress::read(reader);
         let mut sections = Self {
             log: Log::read(reader),
@@ -62,6 +67,7 @@ impl Sections {
             bus: bus::read(reader),
             ledger: Ledger::read(reader),
             failpoints: Failpoints::default(),
+            has_inspect_faults: false,
             load: Load::read(reader),
             sink: Sink::read(reader),
             demo: Demo::read(reader),
@@ -100,10 +106,23 @@ impl Sections {
             let runs_on = self.bus.janitor_age > server.reply_deadline + self.ledger.run_on;
             keys.check(runs_on, "janitor_age", "must be above `ingress.reply_deadline` and `ledger.run_on`");
         }
+        self.check_memory(reader);
         let slack = Duration::from_secs(5);
         let settles = self.ledger.settle_timeout + slack <= server.reply_grace || !self.ledger.enabled;
         let mut keys = reader.section("ledger");
         keys.check(settles, "settle_timeout", "must be 5 s below `ingress.reply_grace`");
+    }
+
+    /// A process that parses holds a content, and as much again in each reading of a nested message.
+    fn check_memory(&self, reader: &mut Reader) {
+        let Some(rules) = &self.scanner.attachments else { return };
+        let limits = rules.limits;
+        let needed =
+            limits.content_bytes_max.saturating_add(limits.decoded_bytes_max.saturating_mul(4)) as u64;
+        let fits = self.scanner.inspect.memory_bytes_max / 2 >= needed;
+        let mut keys = reader.section("inspect");
+        let what = "must be twice `attachments.limits.content_bytes_max` and 4 times `decoded_bytes_max`";
+        keys.check(fits, "memory_bytes_max", what);
     }
 
     /// Tells every role the node's name.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bus::Slots;
+use proto::inspection::{AttachmentRules, Limits};
 use proto::{Disposition, Endpoint};
-use worker::attachments::{self, Limits};
 use worker::clamd;
 use worker::policy::Table;
 use worker::{OnFailure, Settings};
@@ -39,11 +39,15 @@ impl Word for OnFailure {
 }
 
 /// Asks for its keys; `hostname` is the node's and set later.
-pub(super) fn read(reader: &mut Reader) -> Settings {
+pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let default = Settings::default();
+    let clamd = read_clamd(reader);
     Settings {
-        clamd: read_clamd(reader),
+        scanners: super::scanners::read(reader, clamd.is_some()),
+        spam: super::scanners::read_levels(reader),
+        clamd,
         attachments: read_attachments(reader),
+        inspect: super::inspect::read(reader, worker.slots),
         policy: read_policy(reader),
         hostname: default.hostname,
     }
@@ -63,29 +67,32 @@ fn read_clamd(reader: &mut Reader) -> Option<clamd::Settings> {
         on_failure: keys.get("on_failure", default.on_failure),
         breaker_failures: keys.get("breaker_failures", default.breaker_failures),
         breaker_pause: keys.get("breaker_pause", default.breaker_pause),
+        canary: super::virus_scanners::read_canary(&mut keys),
     };
     keys.check(settings.connections_max > 0, "connections_max", "must not be 0");
     keys.check(settings.breaker_failures > 0, "breaker_failures", "must not be 0");
     (!settings.hosts.is_empty()).then_some(settings)
 }
 
-fn read_attachments(reader: &mut Reader) -> attachments::Settings {
-    let default = attachments::Settings::default();
+fn read_attachments(reader: &mut Reader) -> Option<AttachmentRules> {
+    let default = AttachmentRules::default();
     let mut keys = reader.section("attachments");
-    let mut settings = attachments::Settings {
-        enabled: keys.get("enabled", default.enabled),
+    let is_enabled = keys.get("enabled", true);
+    let mut settings = AttachmentRules {
         extensions: keys.list("extensions", default.extensions),
         double_extensions: keys.list("double_extensions", default.double_extensions),
         mime_types: keys.list("mime_types", default.mime_types),
         types: keys.list("types", default.types),
         allowed_names: keys.list("allowed_names", default.allowed_names),
+        passwords: keys.list("passwords", default.passwords),
+        banned: default.banned,
         limits: default.limits,
     };
     let dotted = |list: &[String]| list.iter().any(|extension| extension.starts_with('.'));
     keys.check(!dotted(&settings.extensions), "extensions", "are written without the dot");
     keys.check(!dotted(&settings.double_extensions), "double_extensions", "are written without the dot");
     settings.limits = read_limits(reader, default.limits);
-    settings
+    is_enabled.then_some(settings)
 }
 
 fn read_limits(reader: &mut Reader, default: Limits) -> Limits {
@@ -97,6 +104,15 @@ fn read_limits(reader: &mut Reader, default: Limits) -> Limits {
         header_bytes_max: keys.size("header_bytes_max", default.header_bytes_max),
         header_lines_max: keys.get("header_lines_max", default.header_lines_max),
         decoded_bytes_max: keys.size("decoded_bytes_max", default.decoded_bytes_max),
+        held_bytes_max: keys.size("held_bytes_max", default.held_bytes_max),
+        archive_depth_max: keys.get("archive_depth_max", default.archive_depth_max),
+        members_max: keys.get("members_max", default.members_max),
+        out_bytes_max: keys.size("out_bytes_max", default.out_bytes_max),
+        member_bytes_max: keys.size("member_bytes_max", default.member_bytes_max),
+        ratio_max: keys.get("ratio_max", default.ratio_max),
+        dictionary_bytes_max: keys.size("dictionary_bytes_max", default.dictionary_bytes_max),
+        archive_cpu_max: keys.get("archive_cpu_max", default.archive_cpu_max),
+        password_words_max: keys.get("password_words_max", default.password_words_max),
     }
 }
 

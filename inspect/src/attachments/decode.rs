@@ -1,0 +1,221 @@
+//! Transfer encodings and encoded words, read as leniently as the worst mail client reads them.
+
+use mail_parser::decoders::charsets::map::charset_decoder;
+
+/// Longest encoded word that is decoded; the RFC allows 75 bytes, clients take more.
+const ENCODED_WORD_BYTES_MAX: usize = 4 * 1024;
+
+/// Up to `bytes_max` bytes of base64; whatever is not of the alphabet is skipped, padding included.
+pub(crate) fn base64(input: &[u8], bytes_max: usize) -> Vec<u8> {
+    base64_from(input.iter().copied(), bytes_max)
+}
+
+/// As [`base64`], but as far as the first padding, where strict readers stop.
+pub(crate) fn base64_to_padding(input: &[u8], bytes_max: usize) -> Vec<u8> {
+    base64(input.get(..memchr::memchr(b'=', input).unwrap_or(input.len())).unwrap_or_default(), bytes_max)
+}
+
+/// As [`base64`], but each padding ends a text of its own, and the next begins behind it.
+pub(crate) fn base64_by_padding(input: &[u8], bytes_max: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for text in input.split(|byte| *byte == b'=') {
+        out.extend(base64(text, bytes_max.saturating_sub(out.len())));
+    }
+    out
+}
+
+/// Whether there is more behind the first padding.
+pub(crate) fn has_more_behind_padding(input: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'=', input) else {
+        return false;
+    };
+    let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    input.get(at..).unwrap_or_default().iter().any(is_text)
+}
+
+fn base64_from(input: impl Iterator<Item = u8>, bytes_max: usize) -> Vec<u8> {
+    let (mut bits, mut count) = (0u32, 0u32);
+    let room = input.size_hint().1.unwrap_or(0) / 4 * 3 + 3;
+    let mut out = Vec::with_capacity(room.min(bytes_max));
+    for byte in input {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => continue,
+        };
+        bits = (bits << 6) | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            if out.len() == bytes_max {
+                break;
+            }
+            out.push(((bits >> count) & 0xff) as u8);
+        }
+    }
+    out
+}
+
+/// Up to `bytes_max` bytes of quoted-printable; a bad escape stays as it is, blanks behind a soft line break do not.
+pub(crate) fn quoted_printable(input: &[u8], bytes_max: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = input;
+    while out.len() < bytes_max {
+        match rest {
+            [b'=', b'\r', b'\n', tail @ ..] | [b'=', b'\n' | b'\r', tail @ ..] => rest = tail,
+            [b'=', b' ' | b'\t', ..] if soft_break(rest).is_some() => {
+                rest = soft_break(rest).unwrap_or_default()
+            }
+            [b'=', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
+                out.push(hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0));
+                rest = tail;
+            }
+            [byte, tail @ ..] => {
+                out.push(*byte);
+                rest = tail;
+            }
+            [] => break,
+        }
+    }
+    out
+}
+
+/// What is behind `=`, blanks and a line end (RFC 2045 section 6.7, rule 3).
+fn soft_break(rest: &[u8]) -> Option<&[u8]> {
+    let blanks = rest.get(1..)?;
+    let length = blanks.iter().take(100).position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    match blanks.get(length..)? {
+        [b'\r', b'\n', tail @ ..] | [b'\r' | b'\n', tail @ ..] => Some(tail),
+        _ => None,
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// `%41` and the like decoded; what is no escape stays.
+pub(crate) fn percent(input: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(input.len());
+    let mut rest = input;
+    loop {
+        match rest {
+            [b'%', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
+                out.push(hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0));
+                rest = tail;
+            }
+            [byte, tail @ ..] => {
+                out.push(*byte);
+                rest = tail;
+            }
+            [] => return out,
+        }
+    }
+}
+
+/// `bytes` in `charset`, or as UTF-8 when it is unknown.
+pub(crate) fn text(bytes: &[u8], charset: &[u8]) -> String {
+    // A language may follow the charset (RFC 2231 section 5).
+    let charset = charset.split(|byte| *byte == b'*').next().unwrap_or_default();
+    let is_plain = charset.is_empty()
+        || charset.eq_ignore_ascii_case(b"utf-8")
+        || charset.eq_ignore_ascii_case(b"us-ascii");
+    match charset_decoder(charset).filter(|_| !is_plain) {
+        Some(decoder) => decoder(bytes),
+        None => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// `input` with its encoded words decoded (RFC 2047), wherever they stand, also in quotes and without blanks between.
+/// `None` when there are none.
+pub(crate) fn encoded_words(input: &[u8]) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = input;
+    let mut is_any = false;
+    let mut is_behind_word = false;
+    while let Some(start) = memchr::memmem::find(rest, b"=?") {
+        let (before, word) = rest.split_at(start);
+        let is_gap = is_behind_word && before.iter().all(u8::is_ascii_whitespace);
+        if !is_gap {
+            out.push_str(&String::from_utf8_lossy(before));
+        }
+        match encoded_word(word) {
+            Some((text, length)) => {
+                out.push_str(&text);
+                rest = word.get(length..).unwrap_or_default();
+                (is_any, is_behind_word) = (true, true);
+            }
+            None => {
+                out.push_str("=?");
+                rest = word.get(2..).unwrap_or_default();
+                is_behind_word = false;
+            }
+        }
+    }
+    out.push_str(&String::from_utf8_lossy(rest));
+    is_any.then_some(out)
+}
+
+/// The encoded word at the start of `input`, decoded, and its length.
+fn encoded_word(input: &[u8]) -> Option<(String, usize)> {
+    let window = input.get(..ENCODED_WORD_BYTES_MAX).unwrap_or(input);
+    let mut fields = window.get(2..)?.splitn(3, |byte| *byte == b'?');
+    let (charset, encoding, rest) = (fields.next()?, fields.next()?, fields.next()?);
+    let encoded = rest.get(..memchr::memmem::find(rest, b"?=")?)?;
+    let bytes = match encoding {
+        b"B" | b"b" => base64(encoded, encoded.len()),
+        b"Q" | b"q" => {
+            let space = |byte: &u8| if *byte == b'_' { b' ' } else { *byte };
+            let spaced: Vec<u8> = encoded.iter().map(space).collect();
+            quoted_printable(&spaced, spaced.len())
+        }
+        _ => return None,
+    };
+    let length = charset.len() + encoding.len() + encoded.len() + "=????=".len();
+    Some((text(&bytes, charset), length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_through_junk() {
+        for text in ["TVqQAAM=", "T V q\r\nQ A A M", "TVqQ!AAM=", "--TVqQAAM", "TV=qQAAM"] {
+            assert_eq!(base64(text.as_bytes(), 100), b"MZ\x90\0\x03", "{text}");
+        }
+        assert_eq!(base64(b"TVqQAAM=", 2), b"MZ");
+        assert_eq!(base64_to_padding(b"TVo=TVqQ", 100), b"MZ");
+    }
+
+    #[test]
+    fn quoted_printable_is_read_through_mistakes() {
+        let cases: [(&[u8], &[u8]); 5] =
+            [(b"=4D=5a", b"MZ"), (b"M=\r\nZ", b"MZ"), (b"M=\nZ", b"MZ"), (b"=ZZ=4", b"=ZZ=4"), (b"", b"")];
+        for (input, expected) in cases {
+            assert_eq!(quoted_printable(input, 100), expected);
+        }
+    }
+
+    #[test]
+    fn encoded_words_are_decoded_wherever_they_stand() {
+        let cases = [
+            ("=?utf-8?B?ZXZpbC5leGU=?=", Some("evil.exe")),
+            ("=?utf-8?Q?evil=2Eexe?=", Some("evil.exe")),
+            ("=?utf-8?q?evil?= =?utf-8?q?.exe?=", Some("evil.exe")),
+            ("=?utf-8?q?evil?==?utf-8?q?.exe?=", Some("evil.exe")),
+            ("a =?utf-8?q?evil?=.exe", Some("a evil.exe")),
+            ("=?utf-16be?B?AC4AZQB4AGU=?=", Some(".exe")),
+            ("=?x?X?y?=", None),
+            ("=?x?X?y?= =?utf-8?q?.exe?=", Some("=?x?X?y?= .exe")),
+            ("=?", None),
+            ("plain", None),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(encoded_words(input.as_bytes()).as_deref(), expected, "{input}");
+        }
+    }
+}
