@@ -27,7 +27,7 @@ fn beat_of(record: &Record) -> Option<u32> {
 }
 
 /// Puts a job into the queue as an ingress that never joins does.
-async fn put(server: &Server, mail: &Mail) {
+pub(crate) async fn put(server: &Server, mail: &Mail) {
     let job = Job {
         tx: mail.tx,
         key: mail.key,

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod back;
 #[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod content;
 #[cfg(test)]
 mod faults;
@@ -17,6 +19,8 @@ mod hostile;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_away;
@@ -24,6 +28,8 @@ mod ledger_away;
 mod race;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod stale;
 #[cfg(test)]
 mod topology;
 #[cfg(test)]
