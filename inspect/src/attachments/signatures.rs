@@ -104,6 +104,9 @@ const TABLE: &[(At, &[u8], &[&str])] = &[
 
 /// Every label that fits the start of a part.
 pub(crate) fn labels(prefix: &[u8]) -> Vec<&'static str> {
+    if prefix.is_empty() {
+        return vec!["empty"];
+    }
     let prefix = prefix.get(..PREFIX_BYTES).unwrap_or(prefix);
     let text = plain_text(prefix);
     let mut labels = executable(prefix);

@@ -14,6 +14,7 @@ in_both_modes! {
     a_virus_is_refused_where_policy_says_so,
     a_banned_attachment_is_refused_by_default,
     a_banned_attachment_is_discarded_where_policy_says_so,
+    the_first_rule_of_the_set_that_fits_decides,
     a_scanner_that_fails_is_never_clean,
     a_scanner_that_fails_open_marks_the_mail,
 }
@@ -71,6 +72,19 @@ async fn a_banned_attachment_is_discarded_where_policy_says_so(mode: Mode) {
         .submit_expecting(&TestMail::new().attachment("setup.exe", b"harmless"), "250 2.7.0 *iscard*")
         .await;
     assert!(hop.seen().mails.is_empty());
+}
+
+async fn the_first_rule_of_the_set_that_fits_decides(mode: Mode) {
+    let hop = NextHop::smtp().await;
+    let rules = "[banned]\nset = \"office\"\n[banned.sets]\noffice = [\n'allow name ours.exe',\n\
+                 'ban name invoice*.txt  # no invoices',\n'use default',\n]\n";
+    let system = System::build(mode, &hop.target()).configuration(rules).start().await;
+    let mut client = Client::lmtp(&system.lmtp).await;
+    let named = |name: &str| TestMail::new().attachment(name, b"harmless");
+    client.submit_expecting(&named("Invoice 7.txt"), "554 5.7.0 *no invoices*").await;
+    client.submit_expecting(&named("theirs.exe"), "554 5.7.0 *").await;
+    client.submit_expecting(&named("ours.exe"), "250 2.0.0 *").await;
+    assert_eq!(hop.seen().mails.len(), 1);
 }
 
 /// Ways not to say OK.
