@@ -31,7 +31,8 @@ const FAULTS: [(&str, &str); 6] = [
 ];
 
 const TIGHT: &str = "[inspect]\nprocesses = 3\ntimeout = \"60 s\"\ncpu_seconds_max = 1\nmemory_bytes_max = \"256 MiB\"\n\
-    [attachments.limits]\ncontent_bytes_max = \"10 MiB\"\ndecoded_bytes_max = \"10 MiB\"\n";
+    [attachments.limits]\ncontent_bytes_max = \"10 MiB\"\nheld_bytes_max = \"48 MiB\"\nmember_bytes_max = \"32 MiB\"\n\
+    dictionary_bytes_max = \"16 MiB\"\n";
 
 const WITH_FAULTS: &str = "MAILWEIR_INSPECT_FAULTS";
 

@@ -116,18 +116,22 @@ impl Sections {
         keys.check(settles, "settle_timeout", "must be 5 s below `ingress.reply_grace`");
     }
 
-    /// A process that parses holds a content and a member, each in two readings, what waits, and a decoder's dictionary.
+    /// A process that parses holds a content and each reading of it, what waits, a member that grows, and itself.
     fn check_memory(&self, reader: &mut Reader) {
         let Some(rules) = &self.scanner.attachments else { return };
         let limits = rules.limits;
-        let twice = [limits.content_bytes_max, limits.member_bytes_max].map(|bytes| bytes.saturating_mul(2));
-        let once = [limits.held_bytes_max, limits.dictionary_bytes_max, ITSELF_BYTES];
-        let needed = twice.into_iter().chain(once).fold(0, usize::saturating_add);
-        let fits = self.scanner.inspect.memory_bytes_max >= needed as u64;
+        let parts = [
+            limits.content_bytes_max.saturating_mul(5),
+            limits.held_bytes_max,
+            limits.member_bytes_max.saturating_mul(2),
+            limits.dictionary_bytes_max,
+            ITSELF_BYTES,
+        ];
+        let needed = parts.into_iter().fold(0, usize::saturating_add) as u64;
         let mut keys = reader.section("inspect");
-        let what = "must be the sum of twice `attachments.limits.content_bytes_max` and `member_bytes_max`, of \
-                    `held_bytes_max` and `dictionary_bytes_max`, and 64 MiB";
-        keys.check(fits, "memory_bytes_max", what);
+        let what = "must be the sum of 5 times `content_bytes_max`, `held_bytes_max`, twice `member_bytes_max`, \
+                    `dictionary_bytes_max` (of `[attachments.limits]`) and 64 MiB";
+        keys.check(self.scanner.inspect.memory_bytes_max >= needed, "memory_bytes_max", what);
     }
 
     /// Tells every role the node's name.
