@@ -54,18 +54,6 @@ impl Reader {
         names
     }
 
-    /// The names of the keys that somebody gave in a table whose keys are the operator's, by file or flag.
-    pub(crate) fn names_in(&mut self, table: &'static str) -> Vec<String> {
-        self.open_tables.push(table);
-        let prefix = format!("{table}.");
-        let given = self.raw.file.keys().chain(self.raw.flags.keys());
-        let mut names: Vec<String> =
-            given.filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect();
-        names.sort();
-        names.dedup();
-        names
-    }
-
     /// All keys that were asked for, with their effective values, or everything that is wrong.
     ///
     /// # Errors
