@@ -17,7 +17,7 @@ use crate::next_hop::Gate;
 use crate::wait::within;
 
 /// What it does with a stream that it was to scan. `PING` is always answered, and so are contents that end in the EICAR
-/// test file.
+/// test file, and archives without a mail around them.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     /// Finds nothing.
@@ -140,6 +140,8 @@ async fn command(io: &mut BufReader<TcpStream>) -> io::Result<Option<(String, u8
     Ok(Some((String::from_utf8_lossy(command).into_owned(), end)))
 }
 
+/// How the encrypted archive starts that scanners are tried with, and no mail does.
+const ARCHIVE: &[u8] = b"PK\x03\x04";
 /// Enough to see how a content ends.
 const TAIL_BYTES: usize = 128;
 
@@ -152,7 +154,7 @@ fn is_canary(tail: &[u8]) -> bool {
 /// Reads one stream; what is to be answered, or `None` to close.
 async fn instream(io: &mut BufReader<TcpStream>, state: &State) -> io::Result<Option<Vec<u8>>> {
     let behaviour = state.behaviour.lock().expect("not poisoned").clone();
-    let (mut bytes, mut tail) = (0_u64, Vec::new());
+    let (mut bytes, mut start, mut tail) = (0_u64, Vec::new(), Vec::new());
     loop {
         let length = io.read_u32().await?;
         if length == 0 {
@@ -164,12 +166,18 @@ async fn instream(io: &mut BufReader<TcpStream>, state: &State) -> io::Result<Op
         if chunk.len() < length as usize {
             return Ok(None);
         }
+        if bytes == u64::from(length) {
+            start = chunk.iter().take(ARCHIVE.len()).copied().collect();
+        }
         tail.extend_from_slice(&chunk[chunk.len().saturating_sub(TAIL_BYTES)..]);
         tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
-        if matches!(behaviour, Behaviour::CloseMidStream) && !is_canary(&tail) {
+        if matches!(behaviour, Behaviour::CloseMidStream) && start != ARCHIVE && !is_canary(&tail) {
             state.streams.send_modify(|count| *count += 1);
             return Ok(None);
         }
+    }
+    if start == ARCHIVE {
+        return Ok(Some(b"stream: Heuristics.Encrypted.Zip FOUND".to_vec()));
     }
     if is_canary(&tail) {
         return Ok(Some(b"stream: Eicar-Test-Signature FOUND".to_vec()));

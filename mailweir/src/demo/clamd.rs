@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 
 /// Enough to see how a content ends.
 const TAIL_BYTES: usize = 128;
+/// How the encrypted archive starts that a worker tries its scanners with, and no mail does.
+const ARCHIVE: &[u8] = b"PK\x03\x04";
 /// A part of the EICAR test file that no other content has.
 const TEST_FILE: &[u8] = b"$EICAR-STANDARD-ANTI";
 
@@ -99,10 +101,10 @@ async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
     }
 }
 
-/// Reads a content to its end, and waits where it is to be held. Says whether it was the test file that a worker tries
-/// its scanners with, which is never held.
+/// Reads a content to its end, and waits where it is to be held. Says whether it was what a worker tries its scanners
+/// with, which is never held.
 async fn scan(stream: &mut BufReader<TcpStream>, state: &State) -> io::Result<bool> {
-    let mut tail = Vec::new();
+    let (mut start, mut tail) = (None, Vec::new());
     loop {
         let length = stream.read_u32().await?;
         if length == 0 {
@@ -110,10 +112,11 @@ async fn scan(stream: &mut BufReader<TcpStream>, state: &State) -> io::Result<bo
         }
         let mut chunk = Vec::new();
         (&mut *stream).take(length.into()).read_to_end(&mut chunk).await?;
+        start.get_or_insert(chunk.starts_with(ARCHIVE));
         tail.extend(chunk.into_iter().rev().take(TAIL_BYTES).rev());
         tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
     }
-    if tail.windows(TEST_FILE.len()).any(|window| window == TEST_FILE) {
+    if start == Some(true) || tail.windows(TEST_FILE.len()).any(|window| window == TEST_FILE) {
         return Ok(true);
     }
     let mut holds = state.holds.subscribe();
