@@ -1,9 +1,13 @@
 # Mailweir: test, test-nats, bench, soak, deny. Everything a target needs it installs itself, or says what to install.
 
 CARGO ?= cargo
+# Most tests wait for most of their time, so more of them run at once than there are cores; the end-to-end tests bound
+# among themselves what loads the machine.
+export RUST_TEST_THREADS ?= 8
 # What the end-to-end tests drive: Debian package and a file that shows it is there.
 TOOLS := nats-server:/usr/sbin/nats-server postfix:/usr/sbin/smtp-source clamav-daemon:/usr/sbin/clamd \
-         clamav-testfiles:/usr/share/clamav-testfiles swaks:/usr/bin/swaks
+         clamav-testfiles:/usr/share/clamav-testfiles swaks:/usr/bin/swaks \
+         spamd:/usr/sbin/spamd rspamd:/usr/bin/rspamd
 
 # The versions of nats-server that `test-nats` runs against, as the Debian suites that have them; sid has the newest.
 NATS_SUITES ?= bookworm trixie sid
@@ -15,10 +19,10 @@ NATS_TESTS := distributed nats cluster workers overload two_ingresses
 
 .PHONY: test test-nats bench soak deny tools
 
+# The tests of the whole workspace bring the binary that they drive; a build of its own would compile most of it twice.
 test: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) build --locked --package mailweir
 	$(CARGO) test --workspace --locked
 
 # The distributed part, once with each nats-server. The tests start the one that comes first in PATH.

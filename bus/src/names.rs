@@ -72,6 +72,12 @@ impl Names {
         format!("{}.led.{key}.{generation}", self.prefix)
     }
 
+    /// How often the job of a transaction was handed back. A generation is a number, so this is none, also where the
+    /// transaction is the key.
+    pub(crate) fn handed_back(&self, tx: TxId) -> String {
+        format!("{}.led.{tx}.back", self.prefix)
+    }
+
     pub(crate) fn records(&self) -> String {
         format!("{}.led.*.*", self.prefix)
     }
@@ -105,6 +111,7 @@ mod tests {
         assert_eq!(names.jobs_of(Class::Large), "mail.job.l.>");
         let key = MessageKey::new(None, &ReversePath::Null, &Digest::of(b""), tx);
         assert_eq!(names.record(key, 12), "mail.led.00000000000000000000000000000007.12");
+        assert_eq!(names.handed_back(tx), "mail.led.00000000000000000000000000000007.back");
     }
 
     #[test]

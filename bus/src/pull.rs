@@ -5,11 +5,13 @@
 //! no unsubscribing, which would lose what is on its way. Only as many messages are asked for as can be started.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{StatusCode, Subject, Subscriber};
 use futures_util::StreamExt as _;
 use prometheus_client::metrics::gauge::Gauge;
+use proto::wire::{Job, decode};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Inner;
 use crate::delivery::{Delivery, Settle};
+use crate::ledger::back::note;
 use crate::monitor::Reachability;
 
 /// The server's end of a request may come this much after its time.
@@ -32,11 +35,22 @@ const NOBODY_PAUSE: Duration = Duration::from_millis(500);
 
 /// One durable, pulled from.
 pub(crate) struct Lane<'a> {
-    pub(crate) inner: &'a Inner,
+    pub(crate) inner: &'a Arc<Inner>,
     pub(crate) stream: &'a str,
     pub(crate) durable: &'a str,
     /// Messages in work at once.
     pub(crate) slots: usize,
+    /// How a message is given back that is not begun.
+    pub(crate) back: Back,
+}
+
+/// How a message is given back that is not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Back {
+    /// As it is: nobody counts its deliveries.
+    Plainly,
+    /// It is a job, and too many deliveries make it poison: this one must not count.
+    Uncounted,
 }
 
 /// A message, and whether it was delivered the moment it was stored.
@@ -198,7 +212,7 @@ impl Lane<'_> {
                 }
             }
             asked.expected -= 1;
-            self.take(message, &mut asked, running, drain, handle).await;
+            self.take(message, &mut asked, running, drain, handle);
         }
         End::Filled
     }
@@ -219,7 +233,7 @@ impl Lane<'_> {
     }
 
     /// Starts work on a message, or hands it back when draining or when there is no slot for it.
-    async fn take<H, F>(
+    fn take<H, F>(
         &self,
         message: async_nats::Message,
         asked: &mut Asked,
@@ -240,8 +254,7 @@ impl Lane<'_> {
         }
         // More than were asked for come when a request was given up here and not at the server.
         if drain.is_cancelled() || running.len() >= self.slots {
-            inner.metrics.handed_back.inc();
-            delivery.settle(inner, Settle::Nak(Duration::ZERO)).await;
+            self.hand_back(delivery, asked.ends, running);
             return;
         }
         let now = Instant::now();
@@ -253,6 +266,27 @@ impl Lane<'_> {
         running.spawn(async move {
             work.await;
             drop(counted);
+        });
+    }
+
+    /// Gives a message to whoever asks next. Beside the loop, since the time of those behind it runs as well.
+    fn hand_back(&self, delivery: Delivery, request_ends: Instant, running: &mut JoinSet<()>) {
+        self.inner.metrics.handed_back.inc();
+        let (inner, back) = (Arc::clone(self.inner), self.back);
+        running.spawn(async move {
+            let is_free = match back {
+                Back::Plainly => true,
+                Back::Uncounted => match decode::<Job>(&delivery.payload) {
+                    Ok((job, _)) => note(&inner, &delivery, job.tx).await,
+                    // It is never poison; whoever can read it looks after it.
+                    Err(_) => false,
+                },
+            };
+            // One that counts must not come here again, as it may while our request stands.
+            let ended = request_ends + GRACE;
+            let delay =
+                if is_free { Duration::ZERO } else { ended.saturating_duration_since(Instant::now()) };
+            delivery.settle(&inner, Settle::Nak(delay)).await;
         });
     }
 

@@ -24,7 +24,7 @@ use crate::janitor;
 use crate::ledger::{Claims, look};
 use crate::names::RELAY_DURABLE;
 use crate::notice::{self, EarlyNotices};
-use crate::pull::{Arrival, Lane};
+use crate::pull::{Arrival, Back, Lane};
 use crate::scan::{content_of, mail_of, put_aside, unreadable};
 
 /// A judged mail to be delivered.
@@ -55,8 +55,13 @@ impl Bus {
         F: Fn(RelayJob) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Outcomes> + Send + 'static,
     {
-        let lane =
-            Lane { inner: &self.inner, stream: &self.inner.names.verdict, durable: RELAY_DURABLE, slots };
+        let lane = Lane {
+            inner: &self.inner,
+            stream: &self.inner.names.verdict,
+            durable: RELAY_DURABLE,
+            slots,
+            back: Back::Plainly,
+        };
         let relay =
             Arc::new(Relay { inner: self.inner.clone(), due: Due::new(self.inner.settings.max_age), relay });
         let handle = |arrival| {

@@ -17,10 +17,11 @@ use crate::bus::{Bus, Inner};
 use crate::content::{self, ContentError, Held};
 use crate::delivery::{Delivery, Settle};
 use crate::due::{Due, remaining_ms};
+use crate::ledger::{LedgerError, back};
 use crate::metrics::{Aside, To};
 use crate::names::scan_durable;
 use crate::publish::{Address, WhenFull, publish};
-use crate::pull::{Arrival, Lane};
+use crate::pull::{Arrival, Back, Lane};
 
 /// Scans at once, by class, so that large mails never hold up small ones. 0 leaves a class to other workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,7 @@ impl Bus {
                     stream: &self.inner.names.mail,
                     durable: scan_durable(class),
                     slots,
+                    back: Back::Uncounted,
                 };
                 let handle = |arrival| {
                     let scan = scan.clone();
@@ -144,7 +146,14 @@ where
     /// From the job to its stored verdict.
     async fn judge(&self, delivery: &Delivery, job: Job, inline: bytes::Bytes, deadline: Deadline) -> Settle {
         let deliveries = delivery.deliveries;
-        let verdict = if deliveries > self.inner.settings.poison_deliveries {
+        let is_poison = match self.is_poison(delivery, job.tx, deadline).await {
+            Ok(is) => is,
+            Err(error) => {
+                tracing::warn!(tx = %job.tx, deliveries, %error, "cannot tell whether a mail is poison, trying again");
+                return Settle::Nak(self.inner.settings.retry_delay);
+            }
+        };
+        let verdict = if is_poison {
             self.inner.metrics.poisoned.inc();
             tracing::error!(tx = %job.tx, deliveries, "mail given up: nobody finished its scan");
             let poisoned = PoisonedJob {
@@ -172,6 +181,22 @@ where
         let settle = self.store(delivery, job, verdict, deadline).await;
         self.inner.settings.failpoints.reached(Point::AfterVerdict);
         settle
+    }
+
+    /// Whether so many workers began a job and none finished it that nobody should begin it again. Asks nobody as long
+    /// as it was not delivered too often.
+    async fn is_poison(
+        &self,
+        delivery: &Delivery,
+        tx: TxId,
+        deadline: Deadline,
+    ) -> Result<bool, LedgerError> {
+        let begun_max = self.inner.settings.poison_deliveries;
+        if delivery.deliveries <= begun_max {
+            return Ok(false);
+        }
+        let handed_back = back::times(&self.inner, tx, delivery.sequence, deadline.at().into()).await?;
+        Ok(delivery.deliveries.saturating_sub(handed_back) > begun_max)
     }
 
     async fn store(&self, delivery: &Delivery, job: Job, verdict: Verdict, deadline: Deadline) -> Settle {

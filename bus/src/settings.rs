@@ -58,7 +58,8 @@ pub struct Settings {
 
     /// How long a worker or egress may be silent before its mail is given to another. Default: 5 s.
     pub ack_wait: Duration,
-    /// Deliveries to a worker after which the content is not touched any more. Default: 3.
+    /// Deliveries to a worker after which the content is not touched any more; with a ledger those that a drain handed
+    /// back do not count. Default: 3.
     pub poison_deliveries: u64,
     /// How long a pull request stands at the server; also what a drain waits for at most. Default: 2 s.
     pub pull_expires: Duration,

@@ -4,6 +4,7 @@
 //! process of its own that can neither open a file nor a socket, with little memory and time, and that may die at any
 //! moment: [`serve`] takes one mail after the other from a pipe and answers with what was found. Only the binary's
 //! `inspect` command may call it; a worker knows the messages ([`proto::inspection`]) and not this crate.
+//! [`Confinement`] holds a scanner that is not ours, started by the `confine` command.
 //! Deliberately absent: async, configuration, the formats of archives (crate `unpack`).
 
 #![warn(missing_docs)]
@@ -13,6 +14,7 @@ mod attachments;
 mod attempt;
 mod banned;
 mod cage;
+mod confine;
 mod faults;
 mod serve;
 mod walk;
@@ -20,4 +22,5 @@ mod walk;
 pub use attempt::Attempt;
 pub use banned::{RULE_BYTES_MAX, RULES_MAX, RuleError, Why, check};
 pub use cage::{Cage, Lock};
+pub use confine::{ConfineError, Confinement};
 pub use serve::{Held, ServeError, Server};

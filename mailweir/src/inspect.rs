@@ -15,7 +15,7 @@ use worker::inspect::{Program, Settings};
 use crate::output;
 
 /// This program, also when its file was replaced meanwhile.
-const OURSELVES: &str = "/proc/self/exe";
+pub(crate) const OURSELVES: &str = "/proc/self/exe";
 /// An attempt was refused and the process lives.
 const REFUSED: u8 = 3;
 

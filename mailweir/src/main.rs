@@ -6,6 +6,7 @@
 mod admin;
 mod cli;
 mod config;
+mod confine;
 mod demo;
 mod failpoints;
 mod fence;
@@ -39,6 +40,9 @@ const STATE_VARIABLE: &str = "STATE_DIRECTORY";
 const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = confine::run(std::env::args_os()) {
+        return code;
+    }
     let invocation = match cli::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(error) => {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Envelope, Position, Reply};
+use crate::{Envelope, Position, Reply, SpamResult};
 
 /// Why a mail, or a part of it, was not looked into. Never the same as clean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -173,6 +173,9 @@ pub struct Verdict {
     groups: Vec<Group>,
     /// Index into `groups`, by position.
     membership: Vec<u32>,
+    /// Left out when there is none, which is what the previous release wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spam: Vec<SpamResult>,
 }
 
 impl Verdict {
@@ -183,7 +186,19 @@ impl Verdict {
             .map(|finding| finding.category)
             .max_by_key(|c| c.rank())
             .unwrap_or(Category::Clean);
-        Self { category, findings, groups: vec![group], membership: vec![0; envelope.recipients().len()] }
+        let membership = vec![0; envelope.recipients().len()];
+        Self { category, findings, groups: vec![group], membership, spam: Vec::new() }
+    }
+
+    /// With what spam scanners said.
+    #[must_use]
+    pub fn with_spam(self, spam: Vec<SpamResult>) -> Self {
+        Self { spam, ..self }
+    }
+
+    /// What each spam scanner said.
+    pub fn spam(&self) -> &[SpamResult] {
+        &self.spam
     }
 
     /// The worst that was found.

@@ -1,7 +1,7 @@
 //! A real clamd with a database of two signatures made here: EICAR, and the file of the clamav-testfiles package.
 //!
 //! No download, and a start within a tenth of a second. It takes 64 MiB and alerts on limits and encryption, as the
-//! operators' guide asks for.
+//! operators' guide asks for; a test may have it otherwise.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,10 @@ use crate::wait::eventually;
 /// MD5, size and name of `clam.exe`, which the test files hide in every way that clamd can see through.
 const TEST_FILE_SIGNATURE: &str = "aa15bcf478d165efd2065190eb473bcb:544:ClamAV-Test-File\n";
 
+/// What a test may set: how much clamd looks into, and whether it says what it does not look into.
+pub const GOOD: &str =
+    "StreamMaxLength 64M\nMaxFileSize 64M\nMaxScanSize 64M\nAlertExceedsMax yes\nAlertEncrypted yes\n";
+
 /// A running clamd.
 pub struct Clamd {
     process: Process,
@@ -28,9 +32,15 @@ pub struct Clamd {
 impl Clamd {
     /// Starts one on a TCP port and a unix socket.
     pub async fn start() -> Self {
+        Self::start_with(GOOD, true).await
+    }
+
+    /// The same with these lines instead of the good ones, and with EICAR among its signatures or not.
+    pub async fn start_with(lines: &str, knows_eicar: bool) -> Self {
         let directory = tempfile::Builder::new().prefix("clamd-").tempdir().expect("make directory");
         let port = ReservedPort::new();
-        write_configuration(directory.path(), &port);
+        fs::create_dir(directory.path().join("database")).expect("make directory");
+        write_configuration(directory.path(), &port, lines, knows_eicar);
         let process = launch(directory.path(), &port).await;
         Self { process, port, directory }
     }
@@ -61,6 +71,12 @@ impl Clamd {
         self.process = launch(self.directory.path(), &self.port).await;
     }
 
+    /// Starts again with other lines and signatures.
+    pub async fn restart_with(&mut self, lines: &str, knows_eicar: bool) {
+        write_configuration(self.directory.path(), &self.port, lines, knows_eicar);
+        self.restart().await;
+    }
+
     /// Takes connections, as the kernel does it, and answers nothing.
     pub fn hang(&self) {
         self.process.signal(Signal::STOP);
@@ -85,10 +101,11 @@ fn socket(directory: &Path) -> String {
     format!("unix:{}", directory.join("clamd.sock").display())
 }
 
-fn write_configuration(directory: &Path, port: &ReservedPort) {
+fn write_configuration(directory: &Path, port: &ReservedPort, lines: &str, knows_eicar: bool) {
     let database = directory.join("database");
-    fs::create_dir(&database).expect("make directory");
     let hex: String = eicar().iter().map(|byte| format!("{byte:02x}")).collect();
+    // The other one is found in nothing.
+    let hex = if knows_eicar { hex } else { format!("00{hex}") };
     fs::write(database.join("test.ndb"), format!("Eicar-Test-Signature:0:*:{hex}\n"))
         .expect("write signature");
     fs::write(database.join("test.hdb"), TEST_FILE_SIGNATURE).expect("write signature");
@@ -97,8 +114,7 @@ fn write_configuration(directory: &Path, port: &ReservedPort) {
     let configuration = format!(
         "Foreground yes\nDatabaseDirectory {directory}/database\nTemporaryDirectory {directory}\n\
          LocalSocket {directory}/clamd.sock\nFixStaleSocket yes\nTCPSocket {number}\nTCPAddr 127.0.0.1\n\
-         MaxThreads 4\nMaxConnectionQueueLength 100\nStreamMaxLength 64M\nMaxFileSize 64M\nMaxScanSize 64M\n\
-         AlertExceedsMax yes\nAlertEncrypted yes\n"
+         MaxThreads 4\nMaxConnectionQueueLength 100\n{lines}"
     );
     fs::write(format!("{directory}/clamd.conf"), configuration).expect("write clamd.conf");
 }

@@ -1,6 +1,7 @@
 //! A clamd that misbehaves in a way that the test picks, and tells which scans have arrived.
 //!
-//! It understands `INSTREAM`, `PING`, `VERSION` and sessions, in the `z` and `n` forms.
+//! It understands `INSTREAM`, `PING`, `VERSION` and sessions, in the `z` and `n` forms. What a worker tries its scanners
+//! with is found whatever the test picked, and is no scan.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,10 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::mails::eicar;
 use crate::next_hop::Gate;
 use crate::wait::within;
 
-/// What it does with a stream that it was to scan. `PING` is always answered.
+/// What it does with a stream that it was to scan. `PING` is always answered, and so are contents that end in the EICAR
+/// test file, and archives without a mail around them.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     /// Finds nothing.
@@ -137,24 +140,47 @@ async fn command(io: &mut BufReader<TcpStream>) -> io::Result<Option<(String, u8
     Ok(Some((String::from_utf8_lossy(command).into_owned(), end)))
 }
 
+/// How the encrypted archive starts that scanners are tried with, and no mail does.
+const ARCHIVE: &[u8] = b"PK\x03\x04";
+/// Enough to see how a content ends.
+const TAIL_BYTES: usize = 128;
+
+/// Whether a content with this end is what scanners are tried with.
+fn is_canary(tail: &[u8]) -> bool {
+    let eicar = eicar();
+    tail.windows(eicar.len()).any(|window| window == eicar)
+}
+
 /// Reads one stream; what is to be answered, or `None` to close.
 async fn instream(io: &mut BufReader<TcpStream>, state: &State) -> io::Result<Option<Vec<u8>>> {
     let behaviour = state.behaviour.lock().expect("not poisoned").clone();
-    let mut bytes = 0_u64;
+    let (mut bytes, mut start, mut tail) = (0_u64, Vec::new(), Vec::new());
     loop {
         let length = io.read_u32().await?;
-        bytes += u64::from(length);
-        if matches!(behaviour, Behaviour::CloseMidStream) {
-            state.streams.send_modify(|count| *count += 1);
-            return Ok(None);
-        }
         if length == 0 {
             break;
         }
-        let read = tokio::io::copy(&mut io.take(u64::from(length)), &mut tokio::io::sink()).await?;
-        if read < u64::from(length) {
+        bytes += u64::from(length);
+        let mut chunk = Vec::new();
+        io.take(u64::from(length)).read_to_end(&mut chunk).await?;
+        if chunk.len() < length as usize {
             return Ok(None);
         }
+        if bytes == u64::from(length) {
+            start = chunk.iter().take(ARCHIVE.len()).copied().collect();
+        }
+        tail.extend_from_slice(&chunk[chunk.len().saturating_sub(TAIL_BYTES)..]);
+        tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
+        if matches!(behaviour, Behaviour::CloseMidStream) && start != ARCHIVE && !is_canary(&tail) {
+            state.streams.send_modify(|count| *count += 1);
+            return Ok(None);
+        }
+    }
+    if start == ARCHIVE {
+        return Ok(Some(b"stream: Heuristics.Encrypted.Zip FOUND".to_vec()));
+    }
+    if is_canary(&tail) {
+        return Ok(Some(b"stream: Eicar-Test-Signature FOUND".to_vec()));
     }
     state.streams.send_modify(|count| *count += 1);
     match behaviour {

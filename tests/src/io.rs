@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Both directions of a TCP or unix connection.
@@ -18,4 +18,13 @@ pub async fn connect(endpoint: &str) -> io::Result<Box<dyn Io>> {
     let stream = TcpStream::connect(endpoint).await?;
     stream.set_nodelay(true)?;
     Ok(Box::new(stream))
+}
+
+/// Sends `request`, and reads all that is answered until the other end closes.
+pub async fn ask(endpoint: &str, request: &[u8]) -> io::Result<Vec<u8>> {
+    let mut io = connect(endpoint).await?;
+    io.write_all(request).await?;
+    let mut answer = Vec::new();
+    io.read_to_end(&mut answer).await?;
+    Ok(answer)
 }

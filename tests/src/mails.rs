@@ -8,6 +8,12 @@ pub fn eicar() -> Vec<u8> {
     [first.as_bytes(), second.as_bytes()].concat()
 }
 
+/// The line that every spam scanner knows; put together here so that this file is none.
+pub fn gtube() -> Vec<u8> {
+    let (first, second) = ("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD", "-ANTI-UBE-TEST-EMAIL*C.34X\r\n");
+    [first.as_bytes(), second.as_bytes()].concat()
+}
+
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// An envelope and the content, before dot-stuffing.

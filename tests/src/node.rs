@@ -1,4 +1,4 @@
-//! One `mailweir` process, started from the binary that `cargo build -p mailweir` has made.
+//! One `mailweir` process, from the binary that `cargo build -p mailweir` or the tests of the workspace have made.
 
 use std::path::{Path, PathBuf};
 

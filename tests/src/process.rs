@@ -100,6 +100,11 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("send signal");
     }
 
+    /// Sends a signal to the process and its children.
+    pub fn signal_all(&self, signal: Signal) {
+        kill_process_group(Pid::from_child(&self.child), signal).expect("send signal");
+    }
+
     /// kill -9 for the process and its children; it is gone when this returns.
     pub fn kill(&mut self) {
         let pid = Pid::from_child(&self.child);

@@ -1,6 +1,8 @@
 //! What every reader of directories does with a member: charge it, hand it on, and stop when nothing more may be
 //! unpacked.
 
+use std::collections::BTreeSet;
+
 use crate::{Budget, Content, Kind, Limit, Member, Trouble};
 
 /// The members of one container on their way to the caller.
@@ -62,12 +64,8 @@ pub(crate) fn nothing(trouble: Option<Trouble>) -> Content {
 }
 
 /// Each name once, in the order of the first, without empty ones.
-fn distinct(names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let mut kept: Vec<Vec<u8>> = Vec::new();
-    for name in names {
-        if !name.is_empty() && !kept.contains(&name) {
-            kept.push(name);
-        }
-    }
-    kept
+fn distinct(mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
+    names
 }

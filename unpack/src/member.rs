@@ -5,13 +5,13 @@ use thiserror::Error;
 use crate::Limit;
 
 /// What a member is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A file or a stream.
     File,
     /// A directory.
     Directory,
-    /// A symbolic or hard link; the content is its target.
+    /// A symbolic or hard link; the content is its target, where the format has that in one piece.
     Link,
     /// A device, a pipe, or something else that is no file.
     Other,

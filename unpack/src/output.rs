@@ -44,6 +44,21 @@ pub(crate) fn drain_into(
     }
 }
 
+/// What `bytes` grew by since `charged`, for decoders that append to it; taken back when that is too much.
+pub(crate) fn grown(
+    bytes: &mut Vec<u8>,
+    charged: &mut usize,
+    input_bytes: usize,
+    budget: &mut Budget,
+) -> Result<(), Limit> {
+    let result = charge(bytes.len().saturating_sub(*charged), *charged, input_bytes, budget);
+    if result.is_err() {
+        bytes.truncate(*charged);
+    }
+    *charged = bytes.len();
+    result
+}
+
 /// `bytes` as they are: stored members, and everything that is copied out of its container without a decoder.
 pub(crate) fn stored(bytes: &[u8], budget: &mut Budget) -> Content {
     match charge(bytes.len(), 0, bytes.len(), budget) {

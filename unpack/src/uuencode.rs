@@ -7,6 +7,7 @@ use memchr::{memchr, memmem};
 
 use crate::bytes::tail;
 use crate::listing::Listing;
+use crate::output::grown;
 use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 
 const BEGIN: &[u8] = b"begin";
@@ -119,12 +120,10 @@ fn block(mut text: &[u8], coding: Coding, budget: &mut Budget) -> Content {
             is_clean &= line.trim_ascii().is_empty() || decode(line, coding, &mut bytes);
             input_bytes += line.len();
         }
-        let more = bytes.len() - charged;
-        if is_end || is_cut || more >= CHUNK_BYTES {
-            charged = bytes.len();
-            if let Err(limit) = budget.output(more as u64, charged as u64, input_bytes as u64) {
-                break Some(limit.into());
-            }
+        if (is_end || is_cut || bytes.len() - charged >= CHUNK_BYTES)
+            && let Err(limit) = grown(&mut bytes, &mut charged, input_bytes, budget)
+        {
+            break Some(limit.into());
         }
         if is_end {
             break (!is_clean).then_some(Trouble::Damaged("line that is not encoded"));

@@ -6,6 +6,7 @@ use memchr::{memchr, memmem};
 
 use crate::bytes::tail;
 use crate::listing::Listing;
+use crate::output::grown;
 use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 
 const BEGIN: &[u8] = b"=ybegin ";
@@ -79,12 +80,10 @@ fn block(begin: &[u8], text: &[u8], budget: &mut Budget) -> Content {
             decode(line, &mut bytes);
             input_bytes += line.len();
         }
-        let more = bytes.len() - charged;
-        if is_end || more >= CHUNK_BYTES {
-            charged = bytes.len();
-            if let Err(limit) = budget.output(more as u64, charged as u64, input_bytes as u64) {
-                return Content { bytes, trouble: Some(limit.into()) };
-            }
+        if (is_end || bytes.len() - charged >= CHUNK_BYTES)
+            && let Err(limit) = grown(&mut bytes, &mut charged, input_bytes, budget)
+        {
+            return Content { bytes, trouble: Some(limit.into()) };
         }
         if is_end {
             break if is_cut { None } else { Some(line) };

@@ -174,8 +174,11 @@ impl Reader<'_> {
         let next = entries.range(at..).next().map(|(&at, _)| at);
         let start = self.starts.iter().copied().filter(|&start| start >= at).min();
         let bound = [next, start].into_iter().flatten().min().unwrap_or(self.content.len());
+        if !entry.centrals.is_empty() {
+            return bound;
+        }
         let gap = self.content.get(at..bound).unwrap_or_default();
-        memmem::find(gap, LOCAL).filter(|_| entry.centrals.is_empty()).map_or(bound, |found| at + found)
+        memmem::find(gap, LOCAL).map_or(bound, |found| at + found)
     }
 
     /// Gives one member by all its readings; where its data ends. None when no more may be given.

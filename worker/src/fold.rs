@@ -22,6 +22,10 @@ pub(crate) struct Frame<'a> {
     pub(crate) tx: Option<TxId>,
     /// `Mailweir at <host>`, when a virus scanner looked at all of this mail.
     pub(crate) scanned_by: Option<String>,
+    /// The checks that look for viruses.
+    pub(crate) virus_scanners: &'a [String],
+    /// What else is told in the header of a delivered mail.
+    pub(crate) marks: Vec<HeaderEdit>,
 }
 
 /// Folds `judged` into one verdict for all recipients, and says what is done.
@@ -33,11 +37,11 @@ pub(crate) fn fold(mut judged: Vec<Judged>, frame: &Frame<'_>) -> (Verdict, Disp
     judged.sort_by_key(|j| (j.finding.category.rank(), severity(j.disposition)));
     let blocking = judged.iter().rev().find(|j| !j.disposition.delivers());
     let (disposition, reply, edits) = match blocking {
-        Some(judged) => (judged.disposition, reply(judged, frame.tx), Vec::new()),
+        Some(judged) => (judged.disposition, reply(judged, frame), Vec::new()),
         None => {
             let marked = judged.iter().any(|j| j.disposition == Disposition::Tag);
             let disposition = if marked { Disposition::Tag } else { Disposition::Pass };
-            (disposition, None, edits(&judged, frame.scanned_by.as_deref()))
+            (disposition, None, edits(&judged, frame))
         }
     };
     let group = Group { disposition, reply, edits };
@@ -71,18 +75,22 @@ fn word(category: Category) -> &'static str {
     }
 }
 
-fn reply(judged: &Judged, tx: Option<TxId>) -> Option<Reply> {
+fn reply(judged: &Judged, frame: &Frame<'_>) -> Option<Reply> {
     let Finding { check, category, name } = &judged.finding;
     let word = word(*category);
-    let id = tx.map(|tx| format!(", id={tx}")).unwrap_or_default();
+    let id = frame.tx.map(|tx| format!(", id={tx}")).unwrap_or_default();
     match judged.disposition {
         Disposition::Discard => {
             Some(Reply::enhanced(250, 7, 0, format!("Ok, discarded{id} - {word}: {name}")))
         }
         Disposition::Reject => Some(Reply::enhanced(554, 7, 0, format!("rejected, {word}: {name}"))),
         Disposition::Tempfail if matches!(category, Category::Unchecked(proto::Unchecked::Failed)) => {
-            let what = if check == crate::scanner::CLAMD { "virus scanning" } else { "content inspection" };
-            Some(Reply::enhanced(451, 5, 0, format!("{what} unavailable{id}")))
+            let what = match check.as_ref() {
+                crate::scanner::SCANNER => crate::scanner::POISON,
+                _ if frame.virus_scanners.contains(check) => "virus scanning unavailable",
+                _ => "content inspection unavailable",
+            };
+            Some(Reply::enhanced(451, 5, 0, format!("{what}{id}")))
         }
         Disposition::Tempfail => {
             Some(Reply::enhanced(451, 7, 0, format!("not accepted now{id} - {word}: {name}")))
@@ -95,20 +103,23 @@ fn reply(judged: &Judged, tx: Option<TxId>) -> Option<Reply> {
 const OURS: [&str; 2] = ["X-Amavis-Alert", "X-Virus-Scanned"];
 
 /// One line per marked category, the worst on top, then who scanned; such lines of somebody else are taken out.
-fn edits(judged: &[Judged], scanned_by: Option<&str>) -> Vec<HeaderEdit> {
+fn edits(judged: &[Judged], frame: &Frame<'_>) -> Vec<HeaderEdit> {
     let prepend = |name: &str, value: String| HeaderEdit::Prepend { name: name.into(), value };
     let mut edits = Vec::new();
     let mut told = Vec::new();
     for Judged { finding, disposition } in judged.iter().rev() {
         let is_told = told.contains(&finding.category);
-        if *disposition == Disposition::Tag && !is_told {
+        // Spam has marks of its own.
+        let is_spam = matches!(finding.category, Category::Spam | Category::Spammy);
+        if *disposition == Disposition::Tag && !is_told && !is_spam {
             told.push(finding.category);
             edits.push(prepend("X-Amavis-Alert", alert(finding)));
         }
     }
-    if let Some(who) = scanned_by {
-        edits.push(prepend("X-Virus-Scanned", who.into()));
+    if let Some(who) = &frame.scanned_by {
+        edits.push(prepend("X-Virus-Scanned", who.clone()));
     }
+    edits.extend(frame.marks.iter().cloned());
     edits.extend(OURS.map(|name| HeaderEdit::Strip { name: name.into() }));
     edits
 }

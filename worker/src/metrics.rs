@@ -13,6 +13,8 @@ use prometheus_client::registry::Registry;
 
 use proto::{Category, Class, Disposition, Verdict};
 
+use crate::pool::client::Outcome;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Verdicts {
     category: &'static str,
@@ -26,16 +28,18 @@ struct ClassLabel {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CheckLabel {
-    check: &'static str,
+    check: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HostLabel {
+    scanner: String,
     host: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HostResult {
+    scanner: String,
     host: String,
     result: &'static str,
 }
@@ -58,12 +62,15 @@ pub struct Metrics {
     verdicts: Family<Verdicts, Counter>,
     passed_unchecked: Counter,
     by_class: [Histogram; 3],
-    pub(crate) clamd_seconds: Histogram,
+    checks: Histograms<CheckLabel>,
     pub(crate) attachments_seconds: Histogram,
     requests: Family<HostResult, Counter>,
     connects: Family<HostLabel, Counter>,
     busy: Family<HostLabel, Gauge>,
+    abandoned: Family<HostLabel, Gauge>,
     breaker_open: Family<HostLabel, Gauge>,
+    canary_failing: Family<HostLabel, Gauge>,
+    database: Family<HostLabel, Gauge>,
     pub(crate) inspect: InspectMetrics,
 }
 
@@ -122,17 +129,57 @@ impl InspectMetrics {
     }
 }
 
-/// The handles of one clamd host.
+/// The handle of one check.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckMetrics(Histogram);
+
+impl CheckMetrics {
+    /// Counts the time of one.
+    pub(crate) fn observe(&self, time: Duration) {
+        self.0.observe(time.as_secs_f64());
+    }
+}
+
+/// The handles of one host of a scanner.
 #[derive(Clone, Debug)]
 pub(crate) struct HostMetrics {
-    pub(crate) clean: Counter,
-    pub(crate) infected: Counter,
-    pub(crate) over_limit: Counter,
-    pub(crate) encrypted: Counter,
+    clean: Counter,
+    infected: Counter,
+    over_limit: Counter,
+    encrypted: Counter,
+    scored: Counter,
     pub(crate) failed: Counter,
     pub(crate) connects: Counter,
     pub(crate) busy: Gauge,
+    pub(crate) abandoned: Gauge,
     pub(crate) breaker_open: Gauge,
+    pub(crate) canary_failing: Gauge,
+}
+
+/// The handle of what clamds tell of themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct ClamdMetrics(Family<HostLabel, Gauge>, String);
+
+impl ClamdMetrics {
+    /// When the signatures of `host` were made.
+    pub(crate) fn database_made(&self, host: &str, unix_seconds: i64) {
+        let label = HostLabel { scanner: self.1.clone(), host: host.to_owned() };
+        self.0.get_or_create_owned(&label).set(unix_seconds);
+    }
+}
+
+impl HostMetrics {
+    /// Counts one answer.
+    pub(crate) fn count(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Clean => &self.clean,
+            Outcome::Infected(_) => &self.infected,
+            Outcome::OverLimit(_) => &self.over_limit,
+            Outcome::Encrypted(_) => &self.encrypted,
+            Outcome::Score(_) => &self.scored,
+        }
+        .inc();
+    }
 }
 
 impl Metrics {
@@ -147,12 +194,15 @@ impl Metrics {
                 let class = class.letter();
                 scans.get_or_create_owned(&ClassLabel { class })
             }),
-            clamd_seconds: checks.get_or_create_owned(&CheckLabel { check: "clamd" }),
-            attachments_seconds: checks.get_or_create_owned(&CheckLabel { check: "attachments" }),
+            attachments_seconds: checks.get_or_create_owned(&CheckLabel { check: "attachments".into() }),
+            checks: checks.clone(),
             requests: Family::default(),
             connects: Family::default(),
             busy: Family::default(),
+            abandoned: Family::default(),
             breaker_open: Family::default(),
+            canary_failing: Family::default(),
+            database: Family::default(),
             inspect: InspectMetrics::register(registry),
         };
         registry.register(
@@ -171,27 +221,46 @@ impl Metrics {
             scans,
         );
         registry.register("mailweir_worker_check_seconds", "Time that one check took", checks);
-        registry.register(
-            "mailweir_worker_clamd_requests",
-            "Scans by clamd host and result",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "mailweir_worker_clamd_connects",
-            "Connections opened for scanning, by clamd host",
-            metrics.connects.clone(),
-        );
-        registry.register(
-            "mailweir_worker_clamd_busy_connections",
-            "Scans under way, by clamd host",
-            metrics.busy.clone(),
-        );
-        registry.register(
-            "mailweir_worker_clamd_breaker_open",
-            "1 while a clamd host is left alone after failures in a row",
-            metrics.breaker_open.clone(),
-        );
+        metrics.register_hosts(registry);
         metrics
+    }
+
+    fn register_hosts(&self, registry: &mut Registry) {
+        registry.register(
+            "mailweir_worker_scanner_requests",
+            "Scans by host of a scanner and result",
+            self.requests.clone(),
+        );
+        registry.register(
+            "mailweir_worker_scanner_connects",
+            "Connections opened for scanning, by host of a scanner",
+            self.connects.clone(),
+        );
+        registry.register(
+            "mailweir_worker_scanner_busy",
+            "Scans under way, by host of a scanner",
+            self.busy.clone(),
+        );
+        registry.register(
+            "mailweir_worker_scanner_abandoned",
+            "Scans given up that the host of a scanner may still be running",
+            self.abandoned.clone(),
+        );
+        registry.register(
+            "mailweir_worker_scanner_breaker_open",
+            "1 while a host of a scanner is left alone after failures in a row",
+            self.breaker_open.clone(),
+        );
+        registry.register(
+            "mailweir_worker_scanner_canary_failing",
+            "1 while a host of a scanner is left alone because its answers cannot be believed",
+            self.canary_failing.clone(),
+        );
+        registry.register(
+            "mailweir_worker_clamd_database_time_seconds",
+            "When the signatures of a clamd were made, in seconds since 1970",
+            self.database.clone(),
+        );
     }
 
     /// Counts one verdict.
@@ -216,22 +285,35 @@ impl Metrics {
         histogram.observe(time.as_secs_f64());
     }
 
-    /// The handles of `host`.
-    pub(crate) fn host(&self, host: &str) -> HostMetrics {
+    /// The handle of a check.
+    pub(crate) fn check(&self, check: &str) -> CheckMetrics {
+        CheckMetrics(self.checks.get_or_create_owned(&CheckLabel { check: check.to_owned() }))
+    }
+
+    /// The handle of what the hosts of a clamd tell.
+    pub(crate) fn clamd(&self, scanner: &str) -> ClamdMetrics {
+        ClamdMetrics(self.database.clone(), scanner.to_owned())
+    }
+
+    /// The handles of `host` of `scanner`.
+    pub(crate) fn host(&self, scanner: &str, host: &str) -> HostMetrics {
         let requests = |result| {
-            let host = host.to_owned();
-            self.requests.get_or_create_owned(&HostResult { host, result })
+            let (scanner, host) = (scanner.to_owned(), host.to_owned());
+            self.requests.get_or_create_owned(&HostResult { scanner, host, result })
         };
-        let label = HostLabel { host: host.to_owned() };
+        let label = HostLabel { scanner: scanner.to_owned(), host: host.to_owned() };
         HostMetrics {
             clean: requests("clean"),
             infected: requests("infected"),
             over_limit: requests("over_limit"),
             encrypted: requests("encrypted"),
+            scored: requests("scored"),
             failed: requests("failed"),
             connects: self.connects.get_or_create_owned(&label),
             busy: self.busy.get_or_create_owned(&label),
+            abandoned: self.abandoned.get_or_create_owned(&label),
             breaker_open: self.breaker_open.get_or_create_owned(&label),
+            canary_failing: self.canary_failing.get_or_create_owned(&label),
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Table {
     pub unchecked_ambiguous: Disposition,
     /// A scanner failed. Default: tempfail. The client keeps the mail and tries again when the scanner is back.
     pub unchecked_failed: Disposition,
-    /// Above kill level. Default: tag. Nothing finds spam yet, and lost honest mail is worse than delivered spam.
+    /// Above kill level. Default: tag. Lost honest mail is worse than delivered spam.
     pub spam: Disposition,
     /// Above tag2 level. Default: tag.
     pub spammy: Disposition,

@@ -7,15 +7,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use proto::inspection::InForce;
-use proto::{Category, Deadline, Disposition, Envelope, Finding, Mail, Unchecked, Verdict};
+use proto::{
+    Category, Deadline, Disposition, Envelope, Finding, HeaderEdit, Mail, Points, Unchecked, Verdict,
+};
 
-use crate::clamd::{Client, HostState, OnFailure, Outcome};
 use crate::fold::{Frame, Judged, fold};
 use crate::inspect::{Failure, Launch, Pool, Program};
+use crate::scanners::spam::Spam;
+use crate::scanners::{Found, HostState, Scanners};
 use crate::{Metrics, Settings, policy};
 
-/// The name of the virus check in findings.
-pub(crate) const CLAMD: &str = "clamd";
+/// The name of the scanner itself in findings, for what it decides without a check.
+pub(crate) const SCANNER: &str = "scanner";
+/// What is found, and answered, where nobody should look again.
+pub(crate) const POISON: &str = "scanning it failed every time";
 /// The name of the attachment check in findings.
 const ATTACHMENTS: &str = "attachments";
 
@@ -23,18 +28,9 @@ const ATTACHMENTS: &str = "attachments";
 pub struct Scanner {
     policy: policy::Table,
     scanned_by: String,
-    clamd: Option<Client>,
+    scanners: Scanners,
     attachments: Option<Pool>,
     metrics: Metrics,
-}
-
-/// What the virus check adds to a verdict.
-#[derive(Default)]
-struct Viruses {
-    judged: Option<Judged>,
-    /// All of the mail was looked at.
-    is_complete: bool,
-    time: Duration,
 }
 
 impl Scanner {
@@ -45,11 +41,13 @@ impl Scanner {
 
     fn with(settings: Settings, launch: Box<dyn Launch>, metrics: Metrics) -> Self {
         let inspect = settings.inspect;
+        let all = settings.clamd.into_iter().map(Into::into).chain(settings.scanners).collect();
+        let scanners = Scanners::new(all, settings.spam, &metrics);
         let pool = |rules| Pool::new(launch, rules, inspect, metrics.inspect.clone());
         Self {
             policy: settings.policy,
             scanned_by: format!("Mailweir at {}", crate::text::printable(&settings.hostname)),
-            clamd: settings.clamd.map(|clamd| Client::new(clamd, &metrics)),
+            scanners,
             attachments: settings.attachments.map(pool),
             metrics,
         }
@@ -58,41 +56,59 @@ impl Scanner {
     /// The verdict on `mail`, by `deadline` at the latest. There is no error: what went wrong is a finding.
     pub async fn scan(&self, mail: &Mail, deadline: Deadline) -> Verdict {
         let start = Instant::now();
-        let (viruses, (mut judged, attachments_time)) =
-            tokio::join!(self.viruses(mail, deadline), self.attachments(mail, deadline));
-        judged.extend(viruses.judged);
+        let (scanned, (mut judged, attachments_time)) =
+            tokio::join!(self.scanners.scan(mail, deadline), self.attachments(mail, deadline));
+        judged.extend(scanned.found.into_iter().map(|found| self.judge_found(found)));
+        let marks =
+            if self.scanners.score() { scanned.spam.marks(self.scanners.levels()) } else { Vec::new() };
         let frame = Frame {
             envelope: &mail.envelope,
             tx: Some(mail.tx),
-            scanned_by: viruses.is_complete.then(|| self.scanned_by.clone()),
+            scanned_by: scanned.is_complete.then(|| self.scanned_by.clone()),
+            virus_scanners: self.scanners.virus_scanners(),
+            marks,
         };
         let (verdict, disposition) = fold(judged, &frame);
+        let score = scanned.spam.total();
+        let verdict = verdict.with_spam(scanned.spam.into_results());
         let time = start.elapsed();
         self.metrics.verdict(&verdict, disposition);
         self.metrics.scanned(mail.class(), time);
-        log(mail, &verdict, disposition, time, viruses.time, attachments_time);
+        let told = Told { time, attachments: attachments_time, scanners: &scanned.told, score };
+        log(mail, &verdict, disposition, &told);
         verdict
     }
 
     /// The verdict for a mail that killed its scanner: "unchecked: failed", without touching the content.
     pub fn poisoned(&self, envelope: &Envelope) -> Verdict {
         let finding = Finding {
-            check: "scanner".into(),
+            check: SCANNER.into(),
             category: Category::Unchecked(Unchecked::Failed),
-            name: "scanning it failed every time".into(),
+            name: POISON.into(),
         };
-        let frame = Frame { envelope, tx: None, scanned_by: None };
+        let virus_scanners = self.scanners.virus_scanners();
+        let marks = self.marks(&Spam::default());
+        let frame = Frame { envelope, tx: None, scanned_by: None, virus_scanners, marks };
         let (verdict, disposition) = fold(vec![self.judge(finding)], &frame);
         self.metrics.verdict(&verdict, disposition);
         verdict
     }
 
-    /// One check of each clamd host, for readiness and the message at the start. Empty without clamd.
+    /// One check of each host of every scanner, for readiness and the message at the start.
     pub async fn check(&self) -> Vec<HostState> {
-        match &self.clamd {
-            Some(clamd) => clamd.check().await,
-            None => Vec::new(),
-        }
+        self.scanners.check().await
+    }
+
+    /// Has the hosts of scanners prove themselves again and again. It never ends.
+    pub async fn watch(&self) {
+        self.scanners.watch().await;
+        // Without a scanner there is nobody to watch.
+        std::future::pending().await
+    }
+
+    /// Whether anybody looks for viruses.
+    pub fn looks_for_viruses(&self) -> bool {
+        !self.scanners.virus_scanners().is_empty()
     }
 
     /// Starts a child and says what holds it, for the message at the start. None where no mail is parsed.
@@ -113,37 +129,6 @@ impl Scanner {
         }
     }
 
-    async fn viruses(&self, mail: &Mail, deadline: Deadline) -> Viruses {
-        let Some(clamd) = &self.clamd else {
-            return Viruses::default();
-        };
-        let start = Instant::now();
-        let outcome = clamd.scan(&mail.content, deadline).await;
-        let time = start.elapsed();
-        self.metrics.clamd_seconds.observe(time.as_secs_f64());
-        let finding = |category, name| Finding { check: CLAMD.into(), category, name };
-        let is_complete = matches!(outcome, Outcome::Clean | Outcome::Infected(_));
-        let judged = match outcome {
-            Outcome::Clean => None,
-            Outcome::Infected(name) => Some(self.judge(finding(Category::Virus, name))),
-            Outcome::OverLimit(name) => {
-                Some(self.judge(finding(Category::Unchecked(Unchecked::OverLimit), name)))
-            }
-            Outcome::Encrypted(name) => {
-                Some(self.judge(finding(Category::Unchecked(Unchecked::Encrypted), name)))
-            }
-            Outcome::Failed(reason) => {
-                tracing::debug!(tx = %mail.tx, reason, "virus scan failed");
-                let finding = finding(Category::Unchecked(Unchecked::Failed), reason);
-                Some(match clamd.on_failure() {
-                    OnFailure::Tempfail => self.judge(finding),
-                    OnFailure::PassUnchecked => Judged { finding, disposition: Disposition::Tag },
-                })
-            }
-        };
-        Viruses { judged, is_complete, time }
-    }
-
     async fn attachments(&self, mail: &Mail, deadline: Deadline) -> (Vec<Judged>, Duration) {
         let Some(pool) = &self.attachments else {
             return (Vec::new(), Duration::ZERO);
@@ -158,20 +143,35 @@ impl Scanner {
         (judged.collect(), time)
     }
 
+    /// Header fields about spam, where anybody looks for it.
+    fn marks(&self, spam: &Spam) -> Vec<HeaderEdit> {
+        if self.scanners.score() { spam.marks(self.scanners.levels()) } else { Vec::new() }
+    }
+
+    fn judge_found(&self, found: Found) -> Judged {
+        if found.passes_unchecked {
+            return Judged { finding: found.finding, disposition: Disposition::Tag };
+        }
+        self.judge(found.finding)
+    }
+
     fn judge(&self, finding: Finding) -> Judged {
         Judged { disposition: self.policy.disposition(finding.category), finding }
     }
 }
 
-/// The one line per scan. Names are already printable.
-fn log(
-    mail: &Mail,
-    verdict: &Verdict,
-    disposition: Disposition,
+/// What the log says beside the verdict.
+struct Told<'a> {
     time: Duration,
-    clamd: Duration,
     attachments: Duration,
-) {
+    /// Who said what, and how long that took.
+    scanners: &'a str,
+    /// Where there is a spam score.
+    score: Option<Points>,
+}
+
+/// The one line per scan. Names are already printable.
+fn log(mail: &Mail, verdict: &Verdict, disposition: Disposition, told: &Told<'_>) {
     let names: Vec<&str> = verdict.findings().iter().map(|f| f.name.as_str()).collect();
     tracing::info!(
         tx = %mail.tx,
@@ -182,9 +182,10 @@ fn log(
         category = verdict.category().name(),
         disposition = disposition.name(),
         names = names.join("; "),
-        ms = ms(time),
-        clamd_ms = ms(clamd),
-        attachments_ms = ms(attachments),
+        score = told.score.map(tracing::field::display),
+        scanners = told.scanners,
+        ms = ms(told.time),
+        attachments_ms = ms(told.attachments),
         "scanned"
     );
 }

@@ -4,13 +4,18 @@
 
 use proto::inspection::AttachmentRules;
 
-use crate::{clamd, inspect, policy};
+use crate::scanners::spam::Levels;
+use crate::{clamd, inspect, policy, scanners};
 
 /// Everything that [`crate::Scanner`] needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The virus scanner; `None` (the default) scans for no viruses and then claims none was looked for.
+    /// The one clamd that needs no name; `None` is the default.
     pub clamd: Option<clamd::Settings>,
+    /// All other scanners. Without any virus scanner nobody claims that viruses were looked for.
+    pub scanners: Vec<scanners::settings::Settings>,
+    /// What spam scores mean.
+    pub spam: Levels,
     /// The attachment rule; `None` looks at no attachment and starts no child. Default: the usual rules.
     pub attachments: Option<AttachmentRules>,
     /// The children that parse.
@@ -25,6 +30,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             clamd: None,
+            scanners: Vec::new(),
+            spam: Levels::default(),
             attachments: Some(AttachmentRules::default()),
             inspect: inspect::Settings::default(),
             policy: policy::Table::default(),

@@ -48,8 +48,7 @@ impl Claim {
             state: State::Claim { beat: 0 },
         };
         let mut line = Line::new(&mail.inner, &self.ledger, mail.key);
-        let walk = Walk::claim(mail.tx, record.owner, wanted);
-        let Some(end) = self.walk(&mut line, walk, &record, &answer).await else {
+        let Some(end) = self.stand(&mut line, &mut record, wanted, &answer).await else {
             return;
         };
         let Ok(End::Mine { generation }) = end else {
@@ -80,26 +79,57 @@ impl Claim {
         let _waiting = recorded.send(());
     }
 
+    /// Walks, and again where a claim was passed whose owner lives after all: then nothing was granted yet, and what was
+    /// created is withdrawn.
+    async fn stand(
+        &self,
+        line: &mut Line<'_>,
+        record: &mut Record,
+        wanted: Vec<Wanted>,
+        answer: &oneshot::Sender<Answer>,
+    ) -> Option<Answer> {
+        let mail = &*self.mail;
+        loop {
+            let mut walk = Walk::claim(mail.tx, record.owner, wanted.clone());
+            let end = self.walk(line, &mut walk, record, answer).await?;
+            let Ok(End::Mine { generation }) = end else {
+                line.count_ambiguous(&walk);
+                return Some(end);
+            };
+            let passed_rightly = line.passed_rightly(mail.deadline).await;
+            if let Ok(true) = passed_rightly {
+                line.count_ambiguous(&walk);
+                return Some(end);
+            }
+            tracing::info!(tx = %mail.tx, mk = %mail.key, generation, "the owner of a claim that was silent lives");
+            let withdrawn = Record { state: State::Done(Vec::new()), ..record.clone() };
+            let written = line.write(generation, &withdrawn, mail.deadline).await;
+            let written = written.map_err(|error| LedgerError::Unreachable(error.to_string()));
+            if let Err(error) = passed_rightly.and(written) {
+                return Some(Err(error));
+            }
+            record.owner = mint();
+        }
+    }
+
     /// `None` when nobody waits for the answer any more and nothing stands.
     async fn walk(
         &self,
         line: &mut Line<'_>,
-        mut walk: Walk,
+        walk: &mut Walk,
         draft: &Record,
         answer: &oneshot::Sender<Answer>,
     ) -> Option<Answer> {
-        let end = loop {
+        loop {
             match walk.step() {
-                Step::End(end) => break Ok(end.clone()),
+                Step::End(end) => return Some(Ok(end.clone())),
                 Step::Watch(_) if answer.is_closed() => return None,
                 Step::Create(_) | Step::Read(_) | Step::Watch(_) => {}
             }
-            if let Err(error) = line.step(&mut walk, Some(draft), self.mail.deadline).await {
-                break Err(error);
+            if let Err(error) = line.step(walk, Some(draft), self.mail.deadline).await {
+                return Some(Err(error));
             }
-        };
-        line.count_ambiguous(&walk);
-        Some(end)
+        }
     }
 
     /// Writes the claim again and again, each time with a higher beat.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::MessageKey;
-use proto::ledger::{End, Record, Seen, Staleness, Step, Walk};
+use proto::ledger::{End, Freshness, Record, Seen, Staleness, Step, Walk};
 use proto::wire::encode;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
@@ -40,6 +40,8 @@ pub(crate) struct Line<'a> {
     watch_pause: Duration,
     /// Whether the last creation met a record, which a leader that is behind may not show yet.
     refused: bool,
+    /// Claims that were passed as stale, by generation.
+    passed: Vec<(u32, Record)>,
 }
 
 impl<'a> Line<'a> {
@@ -50,6 +52,7 @@ impl<'a> Line<'a> {
             staleness: Staleness::new(settings.claim_stale),
             watch_pause: (settings.claim_stale / WATCHES).min(WATCH_PAUSE_MAX),
             refused: false,
+            passed: Vec::new(),
         }
     }
 
@@ -93,6 +96,17 @@ impl<'a> Line<'a> {
                 self.read(walk, generation, until).await
             }
         }
+    }
+
+    /// Whether the claims that were passed as stale are still as they were then. Asked when one's own record stands behind
+    /// them: a leader that is cut off shows old records for some seconds, but takes none.
+    pub(crate) async fn passed_rightly(&mut self, until: Instant) -> Result<bool, LedgerError> {
+        for (generation, seen) in std::mem::take(&mut self.passed) {
+            if self.get(generation, until).await?.as_ref() != Some(&seen) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes one's own record again.
@@ -145,6 +159,9 @@ impl<'a> Line<'a> {
             Some(record) => {
                 let freshness = self.staleness.observe(generation, &record, Instant::now().into_std());
                 self.refused = false;
+                if freshness == Freshness::Stale {
+                    self.passed.push((generation, record.clone()));
+                }
                 walk.saw(Seen::Record(&record, freshness));
             }
             None => {

@@ -4,6 +4,7 @@
 //! cannot be asked, until the time is up. Deliberately absent: compare-and-set on anything but an empty subject, which
 //! is broken on servers before 2.9.21, and message ids, since a creation may be repeated long after its first try.
 
+pub(crate) mod back;
 mod claim;
 mod claims;
 mod line;

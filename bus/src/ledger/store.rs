@@ -1,4 +1,5 @@
-//! The three operations on the line of one mail: create a record, read one from the leader, write one's own.
+//! The three operations on the line of one mail: create a record, read one from the leader, write one's own. Reading
+//! works for whatever else lies in the stream.
 
 use std::error::Error as _;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use proto::MessageKey;
 use proto::ledger::Record;
 use proto::wire::{decode, encode};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::bus::Inner;
@@ -49,23 +51,7 @@ impl Store<'_> {
 
     /// One try to read a record from the leader; a replica might not have it yet.
     pub(super) async fn read(&self, generation: u32) -> Result<Option<Record>, NotRead> {
-        let link = &self.inner.control;
-        let subject = self.inner.names.record(self.key, generation);
-        let read = async {
-            let stream = link.js.get_stream_no_info(&self.inner.names.ledger).await;
-            let stream = stream.map_err(|error| NotRead::Away(error.to_string()))?;
-            match stream.get_last_raw_message_by_subject(&subject).await {
-                Ok(message) => Ok(Some(message.payload)),
-                Err(error) if is_missing(&error) => Ok(None),
-                Err(error) => Err(NotRead::Away(error.to_string())),
-            }
-        };
-        let read = link.while_connected(read).await;
-        let payload = read.unwrap_or_else(|| Err(NotRead::Away("disconnected".into())))?;
-        let decoded = payload.map(|payload| decode::<Record>(&payload)).transpose();
-        decoded
-            .map(|read| read.map(|(record, _)| record))
-            .map_err(|error| NotRead::Unreadable(format!("{subject}: {error}")))
+        last(self.inner, &self.inner.names.record(self.key, generation)).await
     }
 
     /// Writes one's own record until it is stored or `until` has passed.
@@ -89,6 +75,26 @@ impl Store<'_> {
             when_full: WhenFull::Wait,
         }
     }
+}
+
+/// One try to read what was last written under `subject`, from the leader.
+pub(super) async fn last<H: DeserializeOwned>(inner: &Inner, subject: &str) -> Result<Option<H>, NotRead> {
+    let link = &inner.control;
+    let read = async {
+        let stream = link.js.get_stream_no_info(&inner.names.ledger).await;
+        let stream = stream.map_err(|error| NotRead::Away(error.to_string()))?;
+        match stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => Ok(Some(message.payload)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(NotRead::Away(error.to_string())),
+        }
+    };
+    let read = link.while_connected(read).await;
+    let payload = read.unwrap_or_else(|| Err(NotRead::Away("disconnected".into())))?;
+    let decoded = payload.map(|payload| decode::<H>(&payload)).transpose();
+    decoded
+        .map(|read| read.map(|(header, _)| header))
+        .map_err(|error| NotRead::Unreadable(format!("{subject}: {error}")))
 }
 
 /// Whether there is no such record. That there is no such stream is a fault and not an answer.

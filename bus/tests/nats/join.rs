@@ -21,7 +21,7 @@ use crate::world::{
 };
 
 /// A worker that finds nothing and counts what it looked at.
-fn counting(process: &Process) -> (Role, Arc<AtomicUsize>) {
+pub(crate) fn counting(process: &Process) -> (Role, Arc<AtomicUsize>) {
     let scans = Arc::new(AtomicUsize::new(0));
     let counted = scans.clone();
     let worker = process.scan(move |work| {
@@ -36,7 +36,7 @@ fn counting(process: &Process) -> (Role, Arc<AtomicUsize>) {
 }
 
 /// The same mail in a transaction of its own.
-fn again(mail: &Mail) -> Mail {
+pub(crate) fn again(mail: &Mail) -> Mail {
     Mail { tx: TxId::new(Uuid::now_v7()), ..mail.clone() }
 }
 

@@ -3,6 +3,10 @@
 //! Nothing sleeps and hopes: tests wait for what they want to see, with a generous deadline.
 
 #[cfg(test)]
+mod back;
+#[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod content;
 #[cfg(test)]
 mod faults;
@@ -15,6 +19,8 @@ mod hostile;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_away;
@@ -22,6 +28,8 @@ mod ledger_away;
 mod race;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod stale;
 #[cfg(test)]
 mod topology;
 #[cfg(test)]

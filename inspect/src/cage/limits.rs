@@ -34,7 +34,7 @@ pub(super) fn renew_cpu(seconds_max: u64) -> io::Result<()> {
 }
 
 /// Both limits, so that neither can be raised again.
-fn lower(resource: Resource, wanted: u64) -> rustix::io::Result<()> {
+pub(crate) fn lower(resource: Resource, wanted: u64) -> rustix::io::Result<()> {
     let limit = Some(bounded(wanted, getrlimit(resource).maximum));
     setrlimit(resource, Rlimit { current: limit, maximum: limit })
 }

@@ -5,7 +5,7 @@
 //! hold for the calling thread and what it starts: the process must have no other.
 
 mod landlock;
-mod limits;
+pub(crate) mod limits;
 mod seccomp;
 
 use std::io;

@@ -25,8 +25,21 @@ impl Reader {
     }
 
     /// The keys of one table.
-    pub(crate) fn section(&mut self, name: &'static str) -> Section<'_> {
-        Section { reader: self, name }
+    pub(crate) fn section(&mut self, name: impl Into<String>) -> Section<'_> {
+        Section { reader: self, name: name.into() }
+    }
+
+    /// The names of the tables in `table` that somebody wrote something in, in order. Variables name none: where
+    /// theirs end cannot be told.
+    pub(crate) fn tables_in(&self, table: &str) -> Vec<String> {
+        let prefix = format!("{table}.");
+        let given = self.raw.file.keys().chain(self.raw.flags.keys());
+        let keys = given.filter_map(|key| key.strip_prefix(&prefix)?.split_once('.')).map(|(name, _)| name);
+        let empty = self.raw.empty_tables.keys().filter_map(|key| key.strip_prefix(&prefix));
+        let mut names: Vec<String> = keys.chain(empty).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The names of the keys that somebody gave in a table whose keys are the operator's, by file or flag.
@@ -101,7 +114,7 @@ pub(crate) fn variable_of(key: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Section<'a> {
     reader: &'a mut Reader,
-    name: &'static str,
+    name: String,
 }
 
 impl Section<'_> {
@@ -138,6 +151,11 @@ impl Section<'_> {
             format!("[{}]", values.join(", "))
         };
         self.read(key, default, parse, show)
+    }
+
+    /// Whether somebody set it.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.reader.given(&format!("{}.{key}", self.name)).is_some()
     }
 
     /// Complains about `key` where `holds` is false.

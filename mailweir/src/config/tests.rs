@@ -272,3 +272,96 @@ fn every_key_is_a_variable_of_its_own() {
     variables.dedup();
     assert_eq!(variables.len(), count);
 }
+
+/// The scanners of the example, as they would be written.
+fn example_of_scanners() -> String {
+    let lines = EXAMPLE.lines().skip_while(|line| !line.starts_with("# [scanners."));
+    let lines = lines.map_while(|line| line.strip_prefix('#')).map(str::trim_start);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_scanners_of_the_example_are_valid_and_every_key_of_theirs_is_documented() {
+    let config = of_file(&example_of_scanners());
+    let scanners = &config.sections.scanner.scanners;
+    let names: Vec<_> = scanners.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["clamav2", "icap", "program", "rspamd", "spamassassin"]);
+    assert_eq!(scanners[0].pool.hosts[1].weight, 2);
+    assert_eq!(scanners[4].score_factor.to_string(), "0.5");
+    let documentation = include_str!("../../../docs/configuration.md");
+    for key in config.keys.iter().filter_map(|key| key.name.strip_prefix("scanners.")) {
+        let (_, key) = key.split_once('.').unwrap();
+        assert!(documentation.contains(&format!("`scanners.NAME.{key}`")), "{key}");
+    }
+    // What is shown says the same.
+    assert_eq!(values(&of_file(&config.to_toml())), values(&config));
+}
+
+#[test]
+fn mistakes_in_scanners_are_told() {
+    let good = "[scanners.a]\nkind = 'spamd'\nhosts = ['h:1', 'h:2']\n";
+    assert!(Config::load(sources(good, &[], &[])).is_ok());
+    let cases = [
+        ("[scanners.a]\n", "`scanners.a.kind` must be set: clamd, spamd, rspamd, icap or command"),
+        (
+            "[scanners.a]\nkind = 'x'\nhosts = ['h:1']\n",
+            "expected one of clamd, spamd, rspamd, icap, command, not `x`",
+        ),
+        ("[scanners.a]\nkind = 'rspamd'\n", "`scanners.a.hosts` must not be empty"),
+        (
+            "[scanners.a]\nkind = 'rspamd'\nhosts = ['h:1']\nreport = true\n",
+            "unknown key `scanners.a.report`",
+        ),
+        (
+            "[scanners.a]\nkind = 'spamd'\nhosts = ['h:1']\ngroup = 'backup'\n",
+            "unknown key `scanners.a.group`",
+        ),
+        ("[scanners.a]\nkind = 'clamd'\nhosts = ['h:1']\nvirus_scores = ['x']\n", "expected NAME=POINTS"),
+        ("[scanners.a_b]\nkind = 'rspamd'\nhosts = ['h:1']\n", "32 small letters and digits"),
+        ("[scanners.spam]\nkind = 'rspamd'\nhosts = ['h:1']\n", "whose name no other check has"),
+        (
+            "[clamd]\nhosts = ['h:1']\n[scanners.clamd]\nkind = 'clamd'\nhosts = ['h:1']\n",
+            "no other check has",
+        ),
+        ("[scanners.a]\nkind = 'clamd'\nhosts = ['h:1']\ncanary_interval = '10 ms'\n", "or at least 1 s"),
+        ("[scanners.a]\nkind = 'icap'\nhosts = ['h:1']\nservice = 'a b'\n", "without spaces"),
+        ("[scanners.a]\nkind = 'icap'\n", "`scanners.a.hosts` must not be empty"),
+        ("[scanners.a]\nkind = 'command'\n", "`scanners.a.program` must be a path from the root"),
+        ("[scanners.a]\nkind = 'command'\nprogram = 'x'\n", "must be a path from the root"),
+        (
+            "[scanners.a]\nkind = 'command'\nprogram = '/x'\nhosts = ['h:1']\n",
+            "unknown key `scanners.a.hosts`",
+        ),
+        (
+            "[scanners.a]\nkind = 'command'\nprogram = '/x'\nname_pattern = '('\n",
+            "expected a regular expression",
+        ),
+        ("[scanners.a]\nkind = 'command'\nprogram = '/x'\ninfected_codes = [0]\n", "among `clean_codes`"),
+        ("[scanners.a]\nkind = 'command'\nprogram = '/x'\nreadable = ['x']\n", "must be paths from the root"),
+        ("[spam]\ntag2_level = 1.5\n", "must not be below `spam.tag_level`"),
+        ("[spam]\nkill_level = nan\n", "expected a number"),
+    ];
+    for (file, why) in cases {
+        let told = wrong(file, &[], &[]);
+        assert!(told.iter().any(|line| line.contains(why)), "{file}: {told:#?}");
+    }
+    for (key, value) in
+        [("weights", "[1]"), ("weights", "[0, 1]"), ("score_factor", "'inf'"), ("bytes_max", "0")]
+    {
+        let told = wrong(&format!("{good}{key} = {value}\n"), &[], &[]);
+        assert!(told.iter().any(|line| line.contains(key)), "{key}: {told:#?}");
+    }
+}
+
+#[test]
+fn flags_name_scanners_and_variables_set_their_keys() {
+    let flags = [("scanners.sa.kind", "spamd"), ("scanners.sa.hosts", "h:1,h:2")];
+    let variables = [("MAILWEIR_SCANNERS_SA_HOSTS", "h:3"), ("MAILWEIR_SCANNERS_SA_USER", "filter")];
+    let config = Config::load(sources("", &variables, &flags)).unwrap();
+    let [spamd] = config.sections.scanner.scanners.as_slice() else { panic!("{config:?}") };
+    assert_eq!(spamd.pool.hosts.len(), 2, "flags win over variables");
+    assert!(
+        matches!(&spamd.kind, worker::scanners::settings::Kind::Spamd(options) if options.user.is_some())
+    );
+    assert!(wrong("", &variables[..1], &[])[0].starts_with("MAILWEIR_SCANNERS_SA_HOSTS: unknown variable"));
+}

@@ -1,7 +1,8 @@
 //! A stand-in for clamd that finds nothing, and can be told not to answer: so that a worker holds mails for as long as
 //! the demonstration wants, instead of for as long as a scan happens to take.
 //!
-//! INSTREAM inside and outside of IDSESSION, VERSION and PING, each in its `z` form, which is what our worker sends.
+//! INSTREAM inside and outside of IDSESSION, VERSION and PING, each in its `z` form, which is what our worker sends. It
+//! finds the EICAR test file, without which a worker would not believe it.
 
 use std::io;
 use std::sync::Arc;
@@ -12,6 +13,13 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// Enough to see how a content ends.
+const TAIL_BYTES: usize = 128;
+/// How the encrypted archive starts that a worker tries its scanners with, and no mail does.
+const ARCHIVE: &[u8] = b"PK\x03\x04";
+/// A part of the EICAR test file that no other content has.
+const TEST_FILE: &[u8] = b"$EICAR-STANDARD-ANTI";
 
 /// A running stand-in; gone when dropped.
 pub(super) struct Clamd {
@@ -80,10 +88,8 @@ async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
             b"zEND\0" => return Ok(()),
             b"zPING\0" => "PONG",
             b"zVERSION\0" => "ClamAV stand-in/1/now",
-            b"zINSTREAM\0" => {
-                scan(&mut stream, state).await?;
-                "stream: OK"
-            }
+            b"zINSTREAM\0" if scan(&mut stream, state).await? => "stream: Eicar-Test-Signature FOUND",
+            b"zINSTREAM\0" => "stream: OK",
             _ => "UNKNOWN COMMAND",
         };
         number += 1;
@@ -95,18 +101,27 @@ async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
     }
 }
 
-/// Reads a content to its end, and waits where it is to be held.
-async fn scan(stream: &mut BufReader<TcpStream>, state: &State) -> io::Result<()> {
+/// Reads a content to its end, and waits where it is to be held. Says whether it was what a worker tries its scanners
+/// with, which is never held.
+async fn scan(stream: &mut BufReader<TcpStream>, state: &State) -> io::Result<bool> {
+    let (mut start, mut tail) = (None, Vec::new());
     loop {
         let length = stream.read_u32().await?;
         if length == 0 {
             break;
         }
-        tokio::io::copy(&mut (&mut *stream).take(length.into()), &mut tokio::io::sink()).await?;
+        let mut chunk = Vec::new();
+        (&mut *stream).take(length.into()).read_to_end(&mut chunk).await?;
+        start.get_or_insert(chunk.starts_with(ARCHIVE));
+        tail.extend(chunk.into_iter().rev().take(TAIL_BYTES).rev());
+        tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
+    }
+    if start == Some(true) || tail.windows(TEST_FILE.len()).any(|window| window == TEST_FILE) {
+        return Ok(true);
     }
     let mut holds = state.holds.subscribe();
     if !*holds.borrow() {
-        return Ok(());
+        return Ok(false);
     }
     state.held.send_modify(|held| *held += 1);
     tokio::select! {
@@ -115,5 +130,5 @@ async fn scan(stream: &mut BufReader<TcpStream>, state: &State) -> io::Result<()
         _ = holds.wait_for(|holds| !holds) => {}
     }
     state.held.send_modify(|held| *held -= 1);
-    Ok(())
+    Ok(false)
 }

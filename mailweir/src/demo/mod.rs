@@ -110,7 +110,7 @@ async fn find_clamd(sections: &mut Sections) {
             inspect::program(false),
             worker::Metrics::register(&mut Registry::default()),
         );
-        if scanner.check().await.iter().any(worker::HostState::is_up) {
+        if scanner.check().await.iter().any(|host| host.scanner == "clamd" && host.is_up()) {
             sections.scanner = settings;
             return;
         }

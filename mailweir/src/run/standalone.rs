@@ -17,7 +17,7 @@ use crate::pipeline::{Direct, Filter, Lanes, ScanBudget};
 use crate::signals::Shutdown;
 
 use super::inherited::{Inherited, listeners};
-use super::worker::tell_scanners;
+use super::worker::scanning;
 use super::{Role, warn_of_no_ledger};
 
 /// Bound and ready to work.
@@ -79,13 +79,12 @@ impl Role for Standalone {
     }
 
     async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
-        let gate = self.server.gate();
+        let (gate, drain) = (self.server.gate(), shutdown.drain.clone());
         let serving = self.server.serve(self.listeners, shutdown.drain, shutdown.force.clone());
         let filter = self.pipeline.filter.clone();
         tokio::select! {
             () = follow(self.pipeline.ledger.as_ref().map(Ledger::is_writable), &gate, &readiness) => {}
-            // Nobody waits for a clamd that does not answer, nor for children.
-            _ = async { tokio::join!(tell_scanners(&filter.scanner), serving) } => {}
+            () = scanning(&filter.scanner, &drain, serving) => {}
         }
         if let Some(ledger) = Arc::into_inner(self.pipeline).and_then(|pipeline| pipeline.ledger) {
             // What goes on without a client that waits for it.

@@ -1,10 +1,13 @@
 //! `mailweir worker`: takes mails from the queue, scans them, puts verdicts back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use bus::{Bus, Slots, Work};
 use prometheus_client::registry::Registry;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use worker::Scanner;
 
 use crate::admin::Readiness;
@@ -15,6 +18,9 @@ use crate::signals::Shutdown;
 
 use super::Role;
 use super::queue::{connect, follow};
+
+/// How long mails wait at the start for scanners to prove themselves.
+const PROOF_MAX: Duration = Duration::from_secs(20);
 
 /// Connected and ready to work.
 pub(crate) struct WorkerRole {
@@ -52,7 +58,7 @@ impl Role for WorkerRole {
     }
 
     async fn serve(self, shutdown: Shutdown, readiness: Readiness) {
-        let (scanner, budget) = (self.scanner.clone(), self.budget);
+        let (scanner, budget, drain) = (self.scanner.clone(), self.budget, shutdown.drain.clone());
         let serving = self.bus.serve_scan(self.slots, shutdown.drain, move |work| {
             let scanner = scanner.clone();
             async move {
@@ -71,15 +77,27 @@ impl Role for WorkerRole {
                 () = serving => {}
             }
         };
-        // Nobody waits for a clamd that does not answer, nor for children.
-        tokio::join!(tell_scanners(&self.scanner), working);
+        Box::pin(scanning(&self.scanner, &drain, working)).await;
         self.bus.shutdown().await;
     }
 }
 
-/// Says at the start what mails are scanned by, and that they are not scanned for viruses where that is so.
-pub(super) async fn tell_scanners(scanner: &Scanner) {
-    tokio::join!(tell_clamd(scanner), start_inspecting(scanner));
+/// Does `work`, with scanners that have proved themselves and go on doing so. Says at the start what mails are scanned by,
+/// and that they are not scanned for viruses where that is so. No mail is taken before; but nobody waits long for a
+/// scanner that does not answer, nor for children.
+pub(super) async fn scanning(scanner: &Scanner, drain: &CancellationToken, work: impl Future) {
+    let is_told = tokio::select! {
+        told = timeout(PROOF_MAX, tell_hosts(scanner)) => told.is_ok(),
+        () = drain.cancelled() => true,
+    };
+    if !is_told {
+        tracing::warn!("scanners take long to prove themselves; mails are tempfailed until they have");
+    }
+    let working = async { tokio::join!(start_inspecting(scanner), work) };
+    tokio::select! {
+        _ = working => {}
+        () = scanner.watch() => {}
+    }
 }
 
 /// Starts the processes that parse and says what holds them.
@@ -100,15 +118,15 @@ async fn start_inspecting(scanner: &Scanner) {
     scanner.warm().await;
 }
 
-async fn tell_clamd(scanner: &Scanner) {
-    let hosts = scanner.check().await;
-    if hosts.is_empty() {
+async fn tell_hosts(scanner: &Scanner) {
+    if !scanner.looks_for_viruses() {
         tracing::warn!("no clamd is set: mails are not scanned for viruses, only the attachment rules run");
     }
-    for host in hosts {
+    for host in scanner.check().await {
+        let (scanner, endpoint) = (&host.scanner, &host.endpoint);
         match host.version {
-            Ok(version) => tracing::info!(endpoint = %host.endpoint, version, "clamd answers"),
-            Err(why) => tracing::warn!(endpoint = %host.endpoint, why, "clamd does not answer"),
+            Ok(version) => tracing::info!(scanner, %endpoint, version, "a scanner answers"),
+            Err(why) => tracing::warn!(scanner, %endpoint, why, "a scanner does not answer"),
         }
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{ContentAt, Job, Judged, Notice, decode, encode};
-use crate::{Category, Disposition, Position, With};
+use crate::{Category, Disposition, Points, Position, SpamResult, SpamScore, Symbol, With};
 
 const FULL_JOB: &str = include_str!("previous/fixtures/full_job.hex");
 const BARE_JOB: &str = include_str!("previous/fixtures/bare_job.hex");
@@ -124,4 +124,19 @@ fn both_ignore_a_field_that_they_do_not_know() {
     let later = encode(&Later { colour: "blue", rest: samples::judged() }, b"").unwrap();
     assert_eq!(codec::decode::<codec::Judged>(&later).0, samples::judged());
     assert_eq!(decode::<Judged>(&later).unwrap().0.job_sequence, 4_000_000_000);
+}
+
+/// What spam scanners said came later: the previous release passes over it, and a verdict of it has none.
+#[test]
+fn the_previous_release_passes_over_what_spam_scanners_said() {
+    let (judged, _) = decode::<Judged>(&bytes(JUDGED)).unwrap();
+    assert!(judged.verdict.spam().is_empty());
+    let symbol = Symbol { name: "GTUBE".into(), score: Some(Points::ONE) };
+    let result = SpamScore { symbols: vec![symbol], report: Some("x".into()), ..SpamScore::default() };
+    let spam = vec![SpamResult { check: "spamd".into(), result }];
+    let later = Judged { verdict: judged.verdict.with_spam(spam.clone()), ..judged };
+    let written = encode(&later, b"").unwrap();
+    assert_ne!(hex(&written), JUDGED);
+    assert_eq!(codec::decode::<codec::Judged>(&written).0, samples::judged());
+    assert_eq!(decode::<Judged>(&written).unwrap().0.verdict.spam(), spam);
 }

@@ -26,7 +26,9 @@ macro_rules! in_both_modes {
     };
 }
 
+mod canary;
 mod clamd;
+mod command;
 mod content;
 mod contract;
 mod documents;
@@ -39,5 +41,6 @@ mod mutants;
 mod nats;
 mod overload;
 mod postfix;
+mod spam;
 mod tools;
 mod workers;

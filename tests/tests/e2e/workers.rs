@@ -7,6 +7,7 @@ use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::machine::{heavy, light};
 use harness::mails::{TestMail, added_fields};
 use harness::next_hop::{Gate, NextHop, Phase, Protocol, Reaction, Script};
+use harness::process::Process;
 use harness::smtp_source;
 use harness::system::{Mode, System};
 use rustix::process::Signal;
@@ -114,16 +115,29 @@ async fn workers_are_added_and_drained_under_load() {
         .await;
     let directory = tempfile::tempdir().unwrap();
     let mut source = smtp_source::start(&system.lmtp, 20, MAILS, directory.path());
+    let mut complaints = String::new();
     for step in 1..=4 {
-        hop.mails(step * MAILS / 5).await;
+        tokio::select! {
+            biased;
+            _ = hop.mails(step * MAILS / 5) => {}
+            status = source.ended() => assert!(status.success(), "{}\n{complaints}", source.log_tail()),
+        }
         system.add_worker().await;
         let mut drained = system.take_worker();
         let status = drained.process.terminate().await;
         assert!(status.success(), "a drained worker ended with {status}\n{}", drained.process.log_tail());
+        complaints.push_str(&complaints_of(&drained.process));
     }
     let status = source.ended_within(Duration::from_secs(120)).await;
-    assert!(status.success(), "{}", source.log_tail());
+    assert!(status.success(), "{}\n{complaints}", source.log_tail());
     assert_eq!(hop.mails(MAILS).await.len(), MAILS, "one copy each");
+}
+
+/// What a process warned of: why a mail was refused, where one was.
+fn complaints_of(process: &Process) -> String {
+    let log = process.log();
+    let complaints = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR"));
+    complaints.flat_map(|line| [process.name(), ": ", line, "\n"]).collect()
 }
 
 #[tokio::test]

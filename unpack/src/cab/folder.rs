@@ -63,7 +63,11 @@ impl<'a> Folder<'a> {
             }
             let more = (self.buffer.len() - before) as u64;
             made += more;
-            budget.output(more, made, self.blocks.consumed - consumed_before)?;
+            let charged = budget.output(more, made, self.blocks.consumed - consumed_before);
+            if charged.is_err() {
+                self.buffer.truncate(before);
+            }
+            charged?;
             self.pass(begin);
         }
         Ok(())

@@ -48,6 +48,9 @@ fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
         listing.trouble(Trouble::Damaged("compound file tables"));
     }
     let attachments = msg::Attachments::read(&sectors, &directory);
+    if !attachments.is_whole {
+        listing.trouble(Trouble::Damaged("more names than an attachment has"));
+    }
     for (id, entry) in directory.entries() {
         if entry.is_stream {
             stream(&sectors, &directory, id, entry, &attachments, listing)?;

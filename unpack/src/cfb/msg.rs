@@ -14,16 +14,22 @@ const PROPERTY_PREFIX: &[u8] = b"__substg1.0_";
 const DATA: &[u8] = b"3701";
 /// Long file name, file name, display name, long path, path.
 const NAMES: [&[u8]; 5] = [b"3707", b"3704", b"3001", b"370D", b"3708"];
-const NAME_BYTES_MAX: u64 = 4096;
+const NAME_BYTES_MAX: u64 = 2048;
+/// Of one attachment, and of all: their streams may share sectors, so that the file's size is no bound.
+const NAMES_MAX: usize = 16;
+const ALL_NAMES_MAX: usize = 10_000;
 
 /// The names of each attachment by the number of its storage.
 pub(super) struct Attachments {
     names: BTreeMap<u32, Vec<Vec<u8>>>,
+    /// Whether there were not too many.
+    pub(super) is_whole: bool,
 }
 
 impl Attachments {
     pub(super) fn read(sectors: &Sectors<'_>, directory: &Directory) -> Self {
         let mut names: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
+        let (mut count, mut is_whole) = (0, true);
         for (_, entry) in directory.entries() {
             let text = entry.text();
             let Some((tag, kind)) = property(&text) else { continue };
@@ -32,11 +38,16 @@ impl Attachments {
             if !entry.is_stream || !is_of_attachment || !NAMES.contains(&tag) {
                 continue;
             }
-            if let Some(name) = value(sectors, entry, kind) {
-                names.entry(entry.parent).or_default().push(name);
+            let Some(name) = value(sectors, entry, kind) else { continue };
+            let of_attachment = names.entry(entry.parent).or_default();
+            if of_attachment.len() == NAMES_MAX || count == ALL_NAMES_MAX {
+                is_whole = false;
+                continue;
             }
+            of_attachment.push(name);
+            count += 1;
         }
-        Self { names }
+        Self { names, is_whole }
     }
 
     /// The names of the attachment whose data this entry is; none when it is something else.

@@ -5,7 +5,7 @@ use crate::bytes::{range, tail, u16_le, u32_le};
 use crate::names::{terminated, utf16_le};
 
 const NAME: &str = "\u{1}Ole10Native";
-/// Total size and a version.
+/// Total size, and two bytes that no reader looks at.
 const HEADER_BYTES: usize = 6;
 const NAME_BYTES_MAX: usize = 4096;
 /// A file is in it, not a link to one.
@@ -20,7 +20,7 @@ pub(super) struct Package<'a> {
 
 /// The file in a stream of that name.
 pub(super) fn read<'a>(name: &[u16], stream: &'a [u8]) -> Option<Package<'a>> {
-    if !NAME.encode_utf16().eq(name.iter().copied()) || u16_le(stream, 4)? != 2 {
+    if !NAME.encode_utf16().eq(name.iter().copied()) {
         return None;
     }
     let mut at = HEADER_BYTES;

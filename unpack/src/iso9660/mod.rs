@@ -1,10 +1,12 @@
-//! Images of optical discs: the tree of ISO 9660, that of Joliet, and Rock Ridge's names. A file that several trees
-//! lead to is one member with all its names; what only one of them shows is given too.
+//! Images of optical discs: the tree of ISO 9660, that of Joliet, Rock Ridge's names, and UDF. A file that several
+//! trees lead to is one member with all its names; what only one of them shows is given too.
 //!
-//! Absent: UDF, which is told as not supported, images with 2352 bytes a sector, and boot images.
+//! Absent: images with 2352 bytes a sector, boot images, and UDF as rewritable discs have it (virtual, sparable and
+//! metadata partitions).
 
 mod record;
 mod tree;
+mod udf;
 
 use crate::bytes::{range, tail, u16_le};
 use crate::listing::{Listing, nothing};
@@ -61,11 +63,9 @@ pub(crate) fn read(
 
 fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
     let mut image = Image::new(content);
-    let mut has_terminator = false;
+    let (mut has_terminator, mut has_udf) = (false, false);
     for sector in descriptors(content) {
-        if is_of_udf(sector) {
-            listing.trouble(Trouble::Unsupported("UDF"));
-        }
+        has_udf |= is_of_udf(sector);
         match sector.first() {
             Some(&(PRIMARY | SUPPLEMENTARY)) if is_of_iso(sector) => volume(sector, &mut image, listing)?,
             Some(&TERMINATOR) => has_terminator = true,
@@ -74,6 +74,9 @@ fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
     }
     if !has_terminator && !image.nodes().is_empty() {
         listing.trouble(Trouble::Damaged("no end of the descriptors"));
+    }
+    if has_udf && let Some(trouble) = udf::walk(content, &mut image, listing.budget())? {
+        listing.trouble(trouble);
     }
     for node in image.nodes() {
         listing.give(node.names.clone(), node.kind, false, |budget| node_content(content, node, budget))?;
@@ -116,8 +119,6 @@ fn node_content(content: &[u8], node: &Node, budget: &mut Budget) -> Content {
             break;
         }
     }
-    if node.is_interleaved && whole.trouble.is_none() {
-        whole.trouble = Some(Trouble::Unsupported("interleaved extents"));
-    }
+    whole.trouble = whole.trouble.or(node.trouble);
     whole
 }

@@ -1,4 +1,4 @@
-//! One directory record, with the name that Rock Ridge gives it.
+//! One directory record, with what Rock Ridge says of it: a longer name, and that it is a link.
 
 use crate::bytes::{range, tail, u32_le};
 
@@ -48,30 +48,39 @@ impl<'a> Record<'a> {
         matches!(self.name, [0 | 1])
     }
 
-    /// Rock Ridge's name, here and where the record says that it goes on. Empty when it has none.
-    pub(super) fn long_name(&self, content: &[u8], block_bytes: usize) -> Vec<u8> {
-        let mut name = Vec::new();
-        let more = entries(self.system_use, &mut name);
+    /// What Rock Ridge says, here and where the record says that it goes on.
+    pub(super) fn rock_ridge(&self, content: &[u8], block_bytes: usize) -> RockRidge {
+        let mut found = RockRidge::default();
+        let more = entries(self.system_use, &mut found);
         if let Some((block, offset, size)) = more {
             let at = block.saturating_mul(block_bytes).saturating_add(offset);
-            entries(range(content, at, size).unwrap_or_default(), &mut name);
+            entries(range(content, at, size).unwrap_or_default(), &mut found);
         }
-        name
+        found
     }
 }
 
+#[derive(Default)]
+pub(super) struct RockRidge {
+    /// Empty when it has none.
+    pub(super) name: Vec<u8>,
+    pub(super) is_link: bool,
+}
+
 /// Appends the pieces of the name; where the entries go on is returned.
-fn entries(mut area: &[u8], name: &mut Vec<u8>) -> Option<(usize, usize, usize)> {
+fn entries(mut area: &[u8], found: &mut RockRidge) -> Option<(usize, usize, usize)> {
     let mut more = None;
     while let Some(size) = area.get(2).map(|&size| usize::from(size)).filter(|&size| size >= ENTRY_BYTES_MIN)
     {
         let entry = area.get(..size)?;
-        if entry.starts_with(b"NM") {
-            name.extend_from_slice(tail(entry, NAME_HEADER_BYTES));
-        }
-        if entry.starts_with(b"CE") {
-            let figure = |at| u32_le(entry, at).and_then(|figure| usize::try_from(figure).ok());
-            more = Some((figure(4)?, figure(12)?, figure(20)?));
+        match entry.first_chunk() {
+            Some(b"NM") => found.name.extend_from_slice(tail(entry, NAME_HEADER_BYTES)),
+            Some(b"SL") => found.is_link = true,
+            Some(b"CE") => {
+                let figure = |at| u32_le(entry, at).and_then(|figure| usize::try_from(figure).ok());
+                more = Some((figure(4)?, figure(12)?, figure(20)?));
+            }
+            Some(_) | None => {}
         }
         area = tail(area, size);
     }

@@ -1,16 +1,16 @@
 //! The trees, walked without recursion: each directory once, and no more records than the budget has members.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::bytes::{range, tail};
 use crate::names::utf16_be;
-use crate::{Budget, Kind, Limit};
+use crate::{Budget, Kind, Limit, Trouble};
 
 use super::SECTOR_BYTES;
 use super::record::Record;
 
 /// A directory deeper than such a path is not entered.
-const PATH_BYTES_MAX: usize = 1024;
+pub(super) const PATH_BYTES_MAX: usize = 1024;
 
 /// A file or directory, whichever trees lead to it.
 pub(super) struct Node {
@@ -18,14 +18,15 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// Offsets and lengths in the image.
     pub(super) extents: Vec<(usize, usize)>,
-    pub(super) is_interleaved: bool,
+    /// What keeps the extents from being all of it.
+    pub(super) trouble: Option<Trouble>,
 }
 
 pub(super) struct Image<'a> {
     content: &'a [u8],
     nodes: Vec<Node>,
     /// By the first extent.
-    known: BTreeMap<(usize, usize, bool), usize>,
+    known: HashMap<(usize, usize, Kind), usize>,
     records: u64,
 }
 
@@ -45,7 +46,7 @@ struct Reading {
 
 impl<'a> Image<'a> {
     pub(super) fn new(content: &'a [u8]) -> Self {
-        Self { content, nodes: Vec::new(), known: BTreeMap::new(), records: 0 }
+        Self { content, nodes: Vec::new(), known: HashMap::new(), records: 0 }
     }
 
     pub(super) fn nodes(&self) -> &[Node] {
@@ -101,12 +102,10 @@ impl<'a> Image<'a> {
                 if record.is_dot() {
                     continue;
                 }
-                self.records += 1;
-                if self.records > budget.limits().members_max.saturating_mul(2) {
-                    return Err(Limit::Members);
-                }
+                self.count(budget)?;
                 let at = record.block.saturating_mul(reading.block_bytes);
-                let paths = paths(place, &record, self.content, reading);
+                let rock_ridge = record.rock_ridge(self.content, reading.block_bytes);
+                let paths = paths(place, &record, &rock_ridge.name, reading);
                 if record.is_directory && paths.iter().all(|path| path.len() <= PATH_BYTES_MAX) {
                     below.push(Place {
                         at,
@@ -114,14 +113,43 @@ impl<'a> Image<'a> {
                         path: paths.first().cloned().unwrap_or_default(),
                     });
                 }
-                self.add(&record, at, paths, is_continued);
+                let kind = match () {
+                    () if record.is_directory => Kind::Directory,
+                    () if rock_ridge.is_link => Kind::Link,
+                    () => Kind::File,
+                };
+                self.add(&record, kind, at, paths, is_continued);
                 is_continued = record.has_more;
             }
         }
         Ok(below)
     }
 
-    fn add(&mut self, record: &Record<'_>, at: usize, paths: Vec<Vec<u8>>, is_continued: bool) {
+    /// One more record; there may be two for a member.
+    pub(super) fn count(&mut self, budget: &Budget) -> Result<(), Limit> {
+        budget.time()?;
+        self.records += 1;
+        if self.records > budget.limits().members_max.saturating_mul(2) {
+            Err(Limit::Members)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A file of another tree: one that is known by its only extent has one more name.
+    pub(super) fn merge(&mut self, node: Node) {
+        let next = self.nodes.len();
+        let known = match node.extents.as_slice() {
+            &[(at, size)] => *self.known.entry((at, size, node.kind)).or_insert(next),
+            _ => next,
+        };
+        match self.nodes.get_mut(known) {
+            Some(known) => known.names.extend(node.names),
+            None => self.nodes.push(node),
+        }
+    }
+
+    fn add(&mut self, record: &Record<'_>, kind: Kind, at: usize, paths: Vec<Vec<u8>>, is_continued: bool) {
         let extent = (at, record.size);
         if is_continued && let Some(node) = self.nodes.last_mut() {
             if !node.extents.contains(&extent) {
@@ -131,26 +159,25 @@ impl<'a> Image<'a> {
         }
         let next = self.nodes.len();
         // A file in several extents stays with its tree: what follows the first may differ.
-        let key = (at, record.size, record.is_directory);
+        let key = (at, record.size, kind);
         let known = if record.has_more { next } else { *self.known.entry(key).or_insert(next) };
         match self.nodes.get_mut(known) {
             Some(node) => node.names.extend(paths),
             None => self.nodes.push(Node {
                 names: paths,
-                kind: if record.is_directory { Kind::Directory } else { Kind::File },
+                kind,
                 extents: vec![extent],
-                is_interleaved: record.is_interleaved,
+                trouble: record.is_interleaved.then_some(Trouble::Unsupported("interleaved extents")),
             }),
         }
     }
 }
 
 /// Every path that a reader of this tree may show.
-fn paths(place: &Place, record: &Record<'_>, content: &[u8], reading: Reading) -> Vec<Vec<u8>> {
-    let long = record.long_name(content, reading.block_bytes);
+fn paths(place: &Place, record: &Record<'_>, long: &[u8], reading: Reading) -> Vec<Vec<u8>> {
     let raw = if reading.is_joliet { utf16_be(record.name) } else { record.name.to_vec() };
     let bare = without_version(&raw).to_vec();
-    let mut names = vec![long, bare, raw];
+    let mut names = vec![long.to_vec(), bare, raw];
     names.retain(|name| !name.is_empty());
     names.dedup();
     let above = place.path.as_slice();

@@ -76,6 +76,9 @@ impl Header {
         self.is_sum_right = bytes.get(1) == Some(&sum);
         let name_bytes = usize::from(*bytes.get(SHORT_NAME_AT - 1)?);
         let name = range(bytes, SHORT_NAME_AT, name_bytes)?;
+        if 2 + size < SHORT_NAME_AT + name_bytes {
+            return None;
+        }
         self.crc = u16_le(bytes, SHORT_NAME_AT + name_bytes);
         self.bytes = 2 + size;
         let mut short = vec![slashed(name)];
@@ -123,6 +126,13 @@ impl Header {
         self.bytes = at;
         self.names.extend([joined(directory, name), joined(wide_directory, wide_name)]);
         Some(())
+    }
+
+    /// A link's name and its target are one field, with a bar between them.
+    pub(super) fn target(&self) -> Option<(&[u8], &[u8])> {
+        let name = self.names.iter().find(|name| !name.is_empty())?;
+        let bar = memchr::memchr(b'|', name)?;
+        Some((name.get(..bar)?, tail(name, bar + 1)))
     }
 
     pub(super) fn kind(&self) -> Kind {

@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use crate::bytes::{len, range, tail};
 use crate::listing::{Listing, nothing};
+use crate::output::stored;
 use crate::{Budget, Kind, Limit, Member, Passwords, Trouble};
 use header::Header;
 
@@ -32,10 +33,16 @@ fn start(content: &[u8]) -> Option<usize> {
         return None;
     }
     let found = memmem::find_iter(program, b"-lh").filter_map(|at| at.checked_sub(METHOD_AT));
-    found.into_iter().find(|&at| {
-        header::has_method(tail(content, at))
-            && Header::read(tail(content, at)).is_some_and(|h| h.is_sum_right)
-    })
+    found.into_iter().find(|&at| is_member(tail(content, at)))
+}
+
+/// Programs contain the names of methods too: a header has its checksum, and behind its data another or the end.
+fn is_member(bytes: &[u8]) -> bool {
+    let Some(header) = Header::read(bytes).filter(|header| header.is_sum_right) else { return false };
+    let data = tail(bytes, header.bytes);
+    let behind = tail(data, len(header.packed_bytes));
+    len(header.packed_bytes) <= data.len()
+        && (behind.first().is_none_or(|&byte| byte == 0) || header::has_method(behind))
 }
 
 pub(crate) fn read(
@@ -85,9 +92,12 @@ fn member(
     listing: &mut Listing<'_>,
 ) -> Result<(), Limit> {
     let kind = header.kind();
-    listing.give(header.names.clone(), kind, false, |budget| {
+    let link = header.target().filter(|_| kind == Kind::Link);
+    let mut names = header.names.clone();
+    names.extend(link.map(|(name, _)| name.to_vec()));
+    listing.give(names, kind, false, |budget| {
         if kind != Kind::File {
-            return nothing(None);
+            return link.map_or_else(|| nothing(None), |(_, target)| stored(target, budget));
         }
         let mut content =
             decode::decode(&header.method, packed.unwrap_or(behind), header.unpacked_bytes, budget);

@@ -23,14 +23,15 @@ pub(crate) fn is(content: &[u8]) -> bool {
     content.starts_with(MAGIC_OLD) || start(content).is_some()
 }
 
+/// Further on it has to have the block behind it with which an archive begins: lists of signatures have it too.
 fn start(content: &[u8]) -> Option<Start<'_>> {
     let searched = content.get(..PREFIX_BYTES_MAX).unwrap_or(content);
     memmem::find_iter(searched, MAGIC).find_map(|at| {
         let behind = tail(content, at + MAGIC.len());
         match behind {
-            [0, blocks @ ..] => Some(Start::V4(blocks)),
-            [1, 0, blocks @ ..] => Some(Start::V5(blocks)),
-            [2..=4, ..] => Some(Start::Unknown),
+            [0, blocks @ ..] if at == 0 || v4::is_beginning(blocks) => Some(Start::V4(blocks)),
+            [1, 0, blocks @ ..] if at == 0 || v5::is_beginning(blocks) => Some(Start::V5(blocks)),
+            [2..=4, ..] if at == 0 => Some(Start::Unknown),
             _ => None,
         }
     })
@@ -71,14 +72,19 @@ struct File {
     is_in_parts: bool,
     unpacked_bytes: u64,
     crc: Option<u32>,
+    /// Of a link, where the header has it; in version 4 it is the data.
+    target: Option<Vec<u8>>,
 }
 
 /// `packed` is as much of the data as is there.
 fn give(file: File, packed: &[u8], is_whole: bool, listing: &mut Listing<'_>) -> Result<(), Limit> {
-    let File { names, kind, is_encrypted, is_stored, is_in_parts, unpacked_bytes, crc } = file;
+    let File { names, kind, is_encrypted, is_stored, is_in_parts, unpacked_bytes, crc, target } = file;
     listing.give(names, kind, is_encrypted, |budget| {
         if is_encrypted {
             return nothing(Some(Trouble::Encrypted));
+        }
+        if let Some(target) = target {
+            return stored(&target, budget);
         }
         if kind == Kind::Directory || (packed.is_empty() && unpacked_bytes == 0) {
             return nothing(None);

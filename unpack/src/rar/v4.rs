@@ -33,6 +33,11 @@ struct Block<'a> {
     is_sum_right: bool,
 }
 
+/// Whether the first block is the one with which an archive begins. Its checksum is left out: unrar reads on without.
+pub(super) fn is_beginning(blocks: &[u8]) -> bool {
+    block(blocks).is_some_and(|block| block.kind == MAIN)
+}
+
 pub(super) fn members(mut rest: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
     while !rest.is_empty() {
         listing.budget().time()?;
@@ -103,5 +108,6 @@ fn file(block: &Block<'_>) -> Option<File> {
         is_in_parts: is(FILE_FLAG_FROM_PREVIOUS) || is(FILE_FLAG_TO_NEXT),
         unpacked_bytes: u64::from(u32_le(bytes, 11)?) | u64::from(high) << 32,
         crc: u32_le(bytes, 16),
+        target: None,
     })
 }

@@ -6,6 +6,7 @@ use crate::{Kind, Limit, Trouble};
 
 use super::{File, give};
 
+const MAIN: u64 = 1;
 const FILE: u64 = 2;
 const ENCRYPTION: u64 = 4;
 const END: u64 = 5;
@@ -33,6 +34,11 @@ struct Block<'a> {
     bytes: usize,
     data_bytes: usize,
     is_sum_right: bool,
+}
+
+/// Whether the first block is one with which an archive begins. Its checksum is left out: unrar reads on without.
+pub(super) fn is_beginning(blocks: &[u8]) -> bool {
+    block(blocks).is_some_and(|block| block.kind == MAIN || block.kind == ENCRYPTION)
 }
 
 pub(super) fn members(mut rest: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
@@ -104,11 +110,11 @@ fn file(block: &Block<'_>) -> Option<File> {
     figure(&mut from)?;
     let name_bytes = len(figure(&mut from)?);
     let name = range(from, 0, name_bytes)?;
-    let (is_encrypted, is_link) = extras(block.extra);
-    let kind = match () {
-        () if flags & FILE_FLAG_DIRECTORY != 0 => Kind::Directory,
-        () if is_link => Kind::Link,
-        () => Kind::File,
+    let (is_encrypted, target) = extras(block.extra);
+    let kind = match target {
+        _ if flags & FILE_FLAG_DIRECTORY != 0 => Kind::Directory,
+        Some(_) => Kind::Link,
+        None => Kind::File,
     };
     Some(File {
         names: vec![name.to_vec()],
@@ -118,22 +124,31 @@ fn file(block: &Block<'_>) -> Option<File> {
         is_in_parts: block.flags & (FLAG_FROM_PREVIOUS | FLAG_TO_NEXT) != 0,
         unpacked_bytes,
         crc,
+        target: target.map(<[u8]>::to_vec),
     })
 }
 
-/// Whether the data is encrypted, and whether the member is a link.
-fn extras(mut extra: &[u8]) -> (bool, bool) {
-    let (mut is_encrypted, mut is_link) = (false, false);
+/// Whether the data is encrypted, and what the member is a link to.
+fn extras(mut extra: &[u8]) -> (bool, Option<&[u8]>) {
+    let (mut is_encrypted, mut target) = (false, None);
     while let Some(size) = figure(&mut extra) {
         let mut record = range(extra, 0, len(size)).unwrap_or(extra);
         extra = tail(extra, record.len());
         match figure(&mut record) {
             Some(EXTRA_ENCRYPTION) => is_encrypted = true,
-            Some(EXTRA_REDIRECTION) => is_link = true,
+            Some(EXTRA_REDIRECTION) => target = Some(redirection(record).unwrap_or_default()),
             Some(_) | None => {}
         }
     }
-    (is_encrypted, is_link)
+    (is_encrypted, target)
+}
+
+/// Kind of link, flags, length and name.
+fn redirection(mut record: &[u8]) -> Option<&[u8]> {
+    figure(&mut record)?;
+    figure(&mut record)?;
+    let size = figure(&mut record)?;
+    range(record, 0, len(size))
 }
 
 /// Seven bits a byte, the lowest first; the eighth says that there is more.

@@ -29,6 +29,9 @@ const ATTACHMENT: u16 = 0x9005;
 const MESSAGE_PROPERTIES: u16 = 0x9003;
 const BODY: u16 = 0x800c;
 
+const NAMES_MAX: usize = 32;
+const NAME_BYTES_MAX: usize = 4096;
+
 pub(crate) fn is(content: &[u8]) -> bool {
     u32_le(content, 0) == Some(MAGIC)
 }
@@ -76,7 +79,7 @@ fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
             }
             _ => {
                 if !attachment.take(&attribute) {
-                    listing.trouble(Trouble::Damaged("MAPI properties"));
+                    listing.trouble(Trouble::Damaged("attributes of an attachment"));
                 }
             }
         }
@@ -89,21 +92,27 @@ fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
 }
 
 impl<'a> Attachment<'a> {
-    /// False when its properties are broken.
+    /// False when it is broken.
     fn take(&mut self, attribute: &Attribute<'a>) -> bool {
         match attribute.id {
-            ATTACH_TITLE | ATTACH_TRANSPORT_NAME => self.names.push(until_nul(attribute.data).to_vec()),
+            ATTACH_TITLE | ATTACH_TRANSPORT_NAME => return self.add(until_nul(attribute.data)),
             ATTACH_DATA => self.parts.push(Found { kind: Part::Bytes, data: attribute.data }),
             ATTACH_META_FILE => self.icon = Some(attribute.data),
             ATTACHMENT => {
                 let (parts, names, is_whole) = properties::read(attribute.data);
                 self.parts.extend(parts);
-                self.names.extend(names);
-                return is_whole;
+                return names.iter().fold(is_whole, |is_whole, name| self.add(name) && is_whole);
             }
             _ => {}
         }
         true
+    }
+
+    /// False when there are more than an attachment has, or a longer one: each of its parts is given with all.
+    fn add(&mut self, name: &[u8]) -> bool {
+        let is_kept = self.names.len() < NAMES_MAX;
+        self.names.extend(name.get(..NAME_BYTES_MAX.min(name.len())).filter(|_| is_kept).map(<[u8]>::to_vec));
+        is_kept && name.len() <= NAME_BYTES_MAX
     }
 }
 

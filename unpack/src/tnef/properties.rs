@@ -59,6 +59,10 @@ fn property<'a>(rest: &mut &'a [u8], found: &mut Vec<Found<'a>>, names: &mut Vec
     for _ in 0..count {
         if !is_long {
             let Some(bytes) = fixed_bytes(kind & !MANY) else { return Some(false) };
+            if bytes == 0 {
+                // However many there are, there is nothing behind it.
+                break;
+            }
             *rest = rest.get(bytes..)?;
             continue;
         }

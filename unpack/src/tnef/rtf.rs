@@ -2,7 +2,7 @@
 
 use crate::bytes::{tail, u32_le};
 use crate::listing::nothing;
-use crate::output::stored;
+use crate::output::{grown, stored};
 use crate::{Budget, Content, Trouble};
 
 const COMPRESSED: u32 = 0x7546_5a4c;
@@ -53,12 +53,10 @@ fn decompress(packed: &[u8], budget: &mut Budget) -> Content {
     let mut input = packed.iter().copied();
     let trouble = loop {
         let step = run(&mut input, &mut ring, &mut bytes);
-        if step.is_some() || bytes.len() - charged >= CHUNK_BYTES {
-            let more = (bytes.len() - charged) as u64;
-            charged = bytes.len();
-            if let Err(limit) = budget.output(more, charged as u64, packed.len() as u64) {
-                break Some(limit.into());
-            }
+        if (step.is_some() || bytes.len() - charged >= CHUNK_BYTES)
+            && let Err(limit) = grown(&mut bytes, &mut charged, packed.len(), budget)
+        {
+            break Some(limit.into());
         }
         match step {
             Some(End::Mark) => break None,

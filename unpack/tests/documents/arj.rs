@@ -1,8 +1,9 @@
 //! ARJ, written here header by header; compressed data is in ClamAV's test file.
 
-use unpack::{Format, Kind};
+use unpack::{Format, Kind, Limits};
 
-use crate::run::run;
+use crate::cab::visited;
+use crate::run::{run, run_within};
 
 struct Header<'a> {
     flags: u8,
@@ -67,14 +68,42 @@ fn a_program_that_unpacks_itself_is_its_archive() {
     assert_eq!(run(Format::Arj, &content).names(), ["dir\\a.exe", "dir", "secret.exe"]);
 }
 
+/// Bits from the highest of the first byte on.
+fn bytes_of(bits: &str) -> Vec<u8> {
+    let padded = format!("{bits}{}", "0".repeat(8));
+    let bytes = padded.as_bytes().chunks_exact(8);
+    bytes.map(|byte| u8::from_str_radix(str::from_utf8(byte).unwrap(), 2).unwrap()).collect()
+}
+
+const LITERAL_A: &str = "001100001";
+
+#[test]
+fn the_fastest_method_is_decoded_and_bounded() {
+    // A literal, and a reference of seven bytes to the one before.
+    let packed = bytes_of(&format!("{LITERAL_A}11010{}", "0".repeat(10)));
+    let member = Header { method: 4, ..stored(b"a", &packed) };
+    let run_whole = run(Format::Arj, &[main_header(), header(&member, b"aaaaaaaa"), END.to_vec()].concat());
+    assert_eq!(run_whole.whole("a"), b"aaaaaaaa");
+
+    // References of 256 bytes in 24 bits: 2.5 MB.
+    let longest = format!("{}{}", "1".repeat(14), "0".repeat(10));
+    let packed = bytes_of(&format!("{LITERAL_A}{}", longest.repeat(10_000)));
+    let member = Header { method: 4, ..stored(b"a", &packed) };
+    let bomb = [main_header(), header(&member, &[0; 2_560_001]), END.to_vec()].concat();
+    assert_eq!(run(Format::Arj, &bomb).named("a").content.bytes.len(), 2_560_001);
+    let run_ratio = run_within(Format::Arj, &bomb, Limits { ratio_max: 50, ..Limits::default() });
+    assert_eq!(run_ratio.told(), ["beyond the limit of compression ratio"]);
+    assert!(visited(&run_ratio) <= 1_600_000, "{}", visited(&run_ratio));
+}
+
 #[test]
 fn what_is_wrong_is_told_and_what_is_readable_given() {
     let volume = Header { flags: 4, ..stored(b"a", b"part") };
-    let fastest = Header { method: 4, ..stored(b"b", b"packed") };
+    let unknown = Header { method: 5, ..stored(b"b", b"packed") };
     let broken = Header { method: 1, ..stored(b"c", &[0xff; 9]) };
     for (member, told) in [
         (header(&volume, b"part"), "damaged: goes on in another volume"),
-        (header(&fastest, b"unknown"), "not supported: method of ARJ"),
+        (header(&unknown, b"unknown"), "not supported: method of ARJ"),
         (header(&stored(b"a", b"one"), b"two"), "damaged: checksum"),
         (header(&broken, b"content"), "damaged: compressed data"),
     ] {

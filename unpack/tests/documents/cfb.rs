@@ -25,7 +25,7 @@ fn utf16(text: &str) -> Vec<u8> {
 
 /// As Packager writes it.
 pub(crate) fn package(names: [&str; 3], data: &[u8], kind: u16) -> Vec<u8> {
-    let mut stream = vec![0, 0, 0, 0, 2, 0];
+    let mut stream = vec![0; 6];
     for name in &names[..2] {
         stream.extend(name.bytes());
         stream.push(0);
@@ -107,6 +107,19 @@ fn attachments_of_a_message_have_the_names_of_their_properties() {
     assert_eq!(run.whole("LONGNA~1.EXE"), b"MZ data");
     assert_eq!(run.whole("__attach_version1.0_#00000001/__substg1.0_37010102"), b"nameless");
     assert_eq!(run.named("inner.msg").kind, Kind::Directory);
+}
+
+#[test]
+fn more_names_than_an_attachment_has_are_told() {
+    let storage = "/__attach_version1.0_#00000000";
+    let paths: Vec<String> =
+        (0..20).map(|number| format!("{storage}/__substg1.0_3704001E-{number}")).collect();
+    let mut streams: Vec<(&str, &[u8])> = paths.iter().map(|path| (path.as_str(), b"n".as_slice())).collect();
+    let data = format!("{storage}/__substg1.0_37010102");
+    streams.push((&data, b"MZ"));
+    let run = run(Format::Cfb, &compound(&streams));
+    assert_eq!(run.whole("n"), b"MZ");
+    assert_eq!(run.told(), ["damaged: more names than an attachment has"]);
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn directories_links_and_comments_are_seen() {
     let run = run(Format::Lha, &content.concat());
     assert_eq!(run.named("dir/").kind, Kind::Directory);
     assert_eq!(run.named("link|/etc/passwd").kind, Kind::Link);
+    assert_eq!(run.whole("link"), b"/etc/passwd");
     assert_eq!(run.whole("a.exe"), b"MZ");
     assert_eq!(run.whole("a.exe\0comment.txt"), b"MZ");
 }

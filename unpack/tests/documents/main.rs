@@ -14,3 +14,4 @@ mod rar;
 mod run;
 mod text;
 mod tnef;
+mod udf;

@@ -1,6 +1,6 @@
 //! RAR, written here block by block.
 
-use unpack::{Format, Kind, Trouble};
+use unpack::{Format, Kind, Trouble, formats};
 
 use crate::run::run;
 
@@ -104,7 +104,7 @@ pub(crate) fn version_5() -> Vec<u8> {
         file_5(1, 0, b"dir", b"", b"", b""),
         file_5(0, 3, b"packed.exe", b"", b"packed", b"unpacked"),
         file_5(0, 3, b"secret.exe", &[2, 1, 0], b"secret", b"unknown"),
-        file_5(0, 0, b"link", &[3, 9, 0, 0, 4, 5, 1, 0, 0], b"", b""),
+        file_5(0, 0, b"link", &[&[10, 5, 1, 0, 6], b"target".as_slice()].concat(), b"", b""),
     ])
 }
 
@@ -125,7 +125,9 @@ fn both_versions_give_names_flags_and_stored_members() {
         assert_eq!(run.troubles, []);
         assert_eq!(run.members.len(), 5);
     }
-    assert_eq!(run(Format::Rar, &version_5()).named("link").kind, Kind::Link);
+    let links = run(Format::Rar, &version_5());
+    assert_eq!(links.named("link").kind, Kind::Link);
+    assert_eq!(links.whole("link"), b"target");
 }
 
 #[test]
@@ -138,8 +140,12 @@ fn packed_unicode_names_are_given_besides_the_short_one() {
 
 #[test]
 fn the_signature_is_found_behind_anything() {
-    let content = [b"GIF89a picture Rar!\x1a\x07\x09".as_slice(), &version_5()].concat();
-    assert_eq!(run(Format::Rar, &content).whole("a.exe"), b"MZ");
+    for archive in [version_4(), version_5()] {
+        // What is no archive though it has the signature is passed over.
+        let before = b"GIF89a picture Rar!\x1a\x07\0 Rar!\x1a\x07\x01\0 and Rar!\x1a\x07\x02".as_slice();
+        assert!(!formats(before).contains(&Format::Rar));
+        assert_eq!(run(Format::Rar, &[before, &archive].concat()).whole("a.exe"), b"MZ");
+    }
 }
 
 #[test]

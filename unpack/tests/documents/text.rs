@@ -120,8 +120,13 @@ fn a_part_and_a_wrong_checksum_of_yenc_are_told() {
     assert_eq!(run_part.named("a").content.bytes, b"MZ");
     assert_eq!(run_part.told(), ["damaged: part of several"]);
 
-    let wrong = String::from_utf8_lossy(&yenc(" name=a", b"MZ")).replace("crc32=", "crc32=1");
-    assert_eq!(run(Format::YEnc, wrong.as_bytes()).told(), ["damaged: checksum"]);
+    let whole = yenc(" name=a", b"MZ");
+    for field in [b" size=".as_slice(), b" crc32="] {
+        let mut wrong = whole.clone();
+        let at = wrong.windows(field.len()).rposition(|window| window == field).unwrap() + field.len();
+        wrong[at] = if wrong[at] == b'1' { b'2' } else { b'1' };
+        assert_eq!(run(Format::YEnc, &wrong).told(), ["damaged: checksum"]);
+    }
     let cut = yenc(" name=a", b"MZ and more");
     assert_eq!(run(Format::YEnc, &cut[..cut.len() - 40]).told(), ["damaged: no end"]);
 }

@@ -118,6 +118,20 @@ fn compressed_rtf_is_unpacked() {
 }
 
 #[test]
+fn four_billion_times_nothing_is_nothing() {
+    let nothing =
+        properties(&[(0x1234, Value::Fixed(0x1001, &[0xff; 4])), (0x3707, Value::Long(0x1e, b"a"))]);
+    let block = nothing.repeat(500);
+    let content = vec![
+        attribute(2, 0x9005, 6, &nothing),
+        attribute(2, 0x800f, 6, b"x"),
+        attribute(1, 0x9003, 6, &block),
+    ];
+    let run = run(Format::Tnef, &tnef(&content));
+    assert_eq!(run.whole("a"), b"x");
+}
+
+#[test]
 fn what_is_wrong_is_told_and_what_is_readable_given() {
     let whole = with_attachment();
     let cut = run(Format::Tnef, &whole[..whole.len() - 3]);
@@ -136,5 +150,14 @@ fn what_is_wrong_is_told_and_what_is_readable_given() {
         tnef(&[attribute(2, 0x9002, 6, &[]), attribute(2, 0x800f, 6, b"x"), attribute(2, 0x9005, 6, &block)]);
     let odd = run(Format::Tnef, &odd);
     assert_eq!(odd.named("first").content.bytes, b"x");
-    assert_eq!(odd.told(), ["damaged: MAPI properties"]);
+    assert_eq!(odd.told(), ["damaged: attributes of an attachment"]);
+
+    let data = attribute(2, 0x800f, 6, b"x");
+    let long = run(Format::Tnef, &tnef(&[attribute(2, 0x8010, 1, &[b'a'; 5_000]), data.clone()]));
+    assert_eq!(long.members[0].names, [vec![b'a'; 4096]]);
+    assert_eq!(long.told(), ["damaged: attributes of an attachment"]);
+    let many: Vec<Vec<u8>> = (0..40).map(|number| attribute(2, 0x8010, 1, &[b'a' + number])).collect();
+    let many = run(Format::Tnef, &tnef(&[many.concat(), data]));
+    assert_eq!(many.members[0].names.len(), 32);
+    assert_eq!(many.told(), ["damaged: attributes of an attachment"]);
 }

@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test")]
 
 mod bombs;
-mod encrypted;
+mod fixtures;
 mod known_files;
 mod properties;
 mod sevens;

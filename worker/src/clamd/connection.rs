@@ -4,75 +4,33 @@
 //! another request is noticed.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::timeout;
 
-use proto::Endpoint;
-
 use super::reply::{self, Answer, GrammarError, REPLY_BYTES_MAX};
-use super::stream::{Lengths, write_all};
+use super::stream::Lengths;
+use crate::pool::client::{Failure, Target};
+use crate::pool::socket::{Socket, connect, write_all};
 
 /// How long an answer is waited for after clamd stopped reading.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Why a host gave no usable answer.
-#[derive(Debug, Error)]
-pub(super) enum Failure {
-    #[error("cannot connect")]
-    Connect(#[source] io::Error),
-    #[error("cannot connect in time")]
-    ConnectTimeout,
-    #[error("lost the connection before any answer")]
-    Lost(#[source] Option<io::Error>),
-    #[error("lost the connection within the answer")]
-    Cut(#[source] Option<io::Error>),
-    #[error("the answer is longer than {REPLY_BYTES_MAX} bytes")]
-    TooLong,
-    #[error("there are bytes behind the answer")]
-    Trailing,
-    #[error("the answer came before the end of the content")]
-    Early,
-    #[error("cannot read the answer")]
-    Grammar(#[from] GrammarError),
-    #[error("no connection became free in time")]
-    Busy,
-    #[error("no answer in time")]
-    Timeout,
-}
-
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
-
 /// An open session.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     socket: Box<dyn Socket>,
     /// Requests made so far; the number of the last one.
     requests: u32,
 }
 
 impl Connection {
-    /// Connects to `endpoint` within `limit`.
-    pub(super) async fn open(endpoint: &Endpoint, limit: Duration) -> Result<Self, Failure> {
-        let connect = async {
-            Ok::<Box<dyn Socket>, io::Error>(match endpoint {
-                Endpoint::Tcp { host, port } => {
-                    let socket = TcpStream::connect((host.as_str(), *port)).await?;
-                    socket.set_nodelay(true)?;
-                    Box::new(socket)
-                }
-                Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            })
-        };
-        let socket =
-            timeout(limit, connect).await.map_err(|_| Failure::ConnectTimeout)?.map_err(Failure::Connect)?;
-        Ok(Self { socket, requests: 0 })
+    /// Connects to `target` within its limit.
+    pub(super) async fn open(target: Target<'_>) -> Result<Self, Failure> {
+        Ok(Self { socket: connect(target).await?, requests: 0 })
     }
 
     /// Whether the other end has closed it, or has sent something unasked.
@@ -91,7 +49,7 @@ impl Connection {
         let command: &[u8] = self.command(b"zIDSESSION\0zINSTREAM\0", b"zINSTREAM\0");
         let lengths = Lengths::of(content);
         let (line, all_sent) = self.exchange(&mut lengths.slices(command, content)).await?;
-        let answer = reply::parse(&line, self.requests)?;
+        let answer = reply::parse(&line, self.requests).map_err(Failure::grammar)?;
         match (&answer, all_sent) {
             (_, true) | (Answer::OverLimit(_) | Answer::Error(_), false) => Ok(answer),
             (Answer::Clean | Answer::Infected(_) | Answer::Encrypted(_), false) => Err(Failure::Early),
@@ -102,8 +60,12 @@ impl Connection {
     pub(super) async fn version(&mut self) -> Result<String, Failure> {
         let command: &[u8] = self.command(b"zIDSESSION\0zVERSION\0", b"zVERSION\0");
         let (line, _) = self.exchange(&mut [IoSlice::new(command)]).await?;
-        let version = reply::body(&line, self.requests)?;
-        if version.starts_with("ClamAV ") { Ok(version.into()) } else { Err(GrammarError::Unknown.into()) }
+        let version = reply::body(&line, self.requests).map_err(Failure::grammar)?;
+        if version.starts_with("ClamAV ") {
+            Ok(version.into())
+        } else {
+            Err(Failure::grammar(GrammarError::Unknown))
+        }
     }
 
     /// Counts a request; the first one opens the session.
@@ -152,12 +114,12 @@ async fn read_answer(reader: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, F
         }
         match memchr::memchr(0, &answer) {
             Some(end) if end + 1 < answer.len() => return Err(Failure::Trailing),
-            Some(_) if answer.len() > REPLY_BYTES_MAX => return Err(Failure::TooLong),
+            Some(_) if answer.len() > REPLY_BYTES_MAX => return Err(Failure::TooLong(REPLY_BYTES_MAX)),
             Some(_) => {
                 answer.pop();
                 return Ok(answer);
             }
-            None if answer.len() >= REPLY_BYTES_MAX => return Err(Failure::TooLong),
+            None if answer.len() >= REPLY_BYTES_MAX => return Err(Failure::TooLong(REPLY_BYTES_MAX)),
             None => {}
         }
     }
@@ -195,11 +157,11 @@ mod tests {
         assert!(read_answer(&mut answer(REPLY_BYTES_MAX).as_slice()).await.is_ok());
         let endless = vec![b'x'; 2 * REPLY_BYTES_MAX];
         let failure = read_answer(&mut endless.as_slice()).await.unwrap_err();
-        assert!(matches!(failure, Failure::TooLong));
+        assert!(matches!(failure, Failure::TooLong(REPLY_BYTES_MAX)));
         // In one byte more no answer fits.
         let long = answer(REPLY_BYTES_MAX + 1);
         let (most, last) = long.split_at(REPLY_BYTES_MAX);
         let failure = read_answer(&mut most.chain(last)).await.unwrap_err();
-        assert!(matches!(failure, Failure::TooLong));
+        assert!(matches!(failure, Failure::TooLong(REPLY_BYTES_MAX)));
     }
 }

@@ -1,180 +1,98 @@
-//! Client of clamd: the whole mail by INSTREAM, over pooled sessions with several hosts.
+//! Client of clamd: the whole mail by INSTREAM, over kept sessions.
 //!
-//! No paths are shared with clamd, and it is told nothing but the content. A scan has no effect, so it may be
-//! repeated: on a fresh connection when a pooled one turned out closed, and on another host when the first failed
-//! early. Any other trouble is [`Outcome::Failed`], never clean. Deliberately absent: reading clamd's limits, which
-//! its protocol does not tell; see [`Settings::stream_bytes_max`].
+//! No paths are shared with clamd, and it is told nothing but the content. Its limits, which its protocol
+//! does not tell, are tried.
 
-mod breaker;
+mod canary;
 mod connection;
-mod host;
+mod database;
+mod examiner;
 mod reply;
 mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
+use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
-use proto::{Deadline, Endpoint};
-
-use self::connection::Failure;
-use self::host::Host;
+use self::connection::Connection;
+use self::examiner::Examiner;
 use self::reply::Answer;
-pub use self::settings::{OnFailure, Settings};
-use crate::Metrics;
+pub use self::settings::{Canary, Settings};
+use crate::metrics::ClamdMetrics;
+use crate::pool::client::{Client, Failure, Outcome, Reply, Request, Target};
 
-/// What is known of a mail after asking clamd.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// All of it was looked at and nothing was found.
-    Clean,
-    /// Infected, by this name.
-    Infected(String),
-    /// Above a limit.
-    OverLimit(String),
-    /// Behind a password.
-    Encrypted(String),
-    /// No usable answer, for this reason.
-    Failed(String),
+/// Speaks with clamd.
+#[derive(Default)]
+pub(crate) struct Clamd {
+    /// None where every clamd is believed.
+    examiner: Option<(Duration, Examiner)>,
 }
 
-/// What a check of one host said, for readiness and the message at the start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostState {
-    /// The host.
-    pub endpoint: Endpoint,
-    /// The versions of engine and signatures that it told, or why it told none.
-    pub version: Result<String, String>,
-}
-
-impl HostState {
-    /// Whether it answered.
-    pub fn is_up(&self) -> bool {
-        self.version.is_ok()
+impl Clamd {
+    /// One that is tried as `canary` says; mails of up to `bytes_max` bytes are sent to it.
+    pub(crate) fn new(canary: Canary, bytes_max: usize, metrics: ClamdMetrics) -> Self {
+        let examiner = Examiner::new(canary, bytes_max, metrics);
+        Self { examiner: (!canary.interval.is_zero()).then_some((canary.interval, examiner)) }
     }
 }
 
-pub(crate) struct Client {
-    settings: Settings,
-    hosts: Vec<Host>,
-}
+impl Client for Clamd {
+    type Connection = Connection;
 
-impl Client {
-    pub(crate) fn new(settings: Settings, metrics: &Metrics) -> Self {
-        let hosts = settings.hosts.iter().map(|endpoint| {
-            let metrics = metrics.host(&endpoint.to_string());
-            Host::new(endpoint.clone(), &settings, metrics)
-        });
-        Self { hosts: hosts.collect(), settings }
-    }
-
-    pub(crate) fn on_failure(&self) -> OnFailure {
-        self.settings.on_failure
-    }
-
-    /// Asks every host once for its versions, one after another, each within twice the connect time-out.
-    pub(crate) async fn check(&self) -> Vec<HostState> {
-        let mut states = Vec::with_capacity(self.hosts.len());
-        for host in &self.hosts {
-            let version = host.version(&self.settings).await;
-            states.push(HostState {
-                endpoint: host.endpoint.clone(),
-                version: version.map_err(|failure| chain(&failure)),
-            });
-        }
-        states
-    }
-
-    /// Has `content` scanned, by another host when the first fails early.
-    pub(crate) async fn scan(&self, content: &[u8], deadline: Deadline) -> Outcome {
-        if content.len() > self.settings.stream_bytes_max {
-            return Outcome::OverLimit("larger than clamd is set to take".into());
-        }
-        let start = Instant::now();
-        let deadline = deadline.within(start.into_std(), self.settings.total_timeout);
-        // Beyond this a second host would hardly have the time to answer.
-        let retry_until = start + deadline.remaining(start.into_std()) / 4;
-        let deadline = Instant::from_std(deadline.at());
-        let mut tried = vec![false; self.hosts.len()];
-        let mut outcome = Outcome::Failed("no clamd host is usable".into());
-        while let Some(host) = self.next_host(&mut tried) {
-            match timeout_at(deadline, host.admit(&self.settings)).await {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(_) => break,
+    async fn exchange(
+        &self,
+        target: Target<'_>,
+        connection: Option<Connection>,
+        request: &Request<'_>,
+    ) -> Result<Reply<Connection>, Failure> {
+        let mut connection = match connection {
+            Some(mut kept) => {
+                if kept.is_stale().await {
+                    return Err(Failure::Lost(None));
+                }
+                kept
             }
-            let begin = Instant::now();
-            let result = host.scan(content, &self.settings, deadline).await;
-            // A mail that came with little time left says nothing about the host.
-            let had_time = begin.elapsed() >= self.settings.total_timeout / 4;
-            outcome = settle(host, result, had_time);
-            let may_retry = matches!(outcome, Outcome::Failed(_)) && Instant::now() < retry_until;
-            if !may_retry {
-                break;
+            None => Connection::open(target).await?,
+        };
+        let outcome = match connection.scan(request.content).await? {
+            Answer::Clean => Outcome::Clean,
+            Answer::Infected(name) => Outcome::Infected(name),
+            Answer::Encrypted(name) => Outcome::Encrypted(name),
+            // clamd closes the connection after most of these two.
+            Answer::OverLimit(name) => {
+                return Ok(Reply { outcome: Outcome::OverLimit(name), connection: None });
             }
-        }
-        outcome
+            Answer::Error(reason) => return Err(Failure::Refused(reason)),
+        };
+        Ok(Reply { outcome, connection: Some(connection) })
     }
 
-    /// The next host to try: healthy ones first, and of these the one with the most room.
-    fn next_host(&self, tried: &mut [bool]) -> Option<&Host> {
-        let candidates = self.hosts.iter().zip(tried.iter_mut());
-        let (host, tried) = candidates
-            .filter(|(_, tried)| !**tried)
-            .min_by_key(|(host, _)| (host.is_open(), usize::MAX - host.free()))?;
-        *tried = true;
-        Some(host)
-    }
-}
-
-/// Counts a host's result and says what it means for the mail.
-fn settle(host: &Host, result: Result<Answer, Failure>, had_time: bool) -> Outcome {
-    let metrics = &host.metrics;
-    let (counter, outcome) = match result {
-        Ok(Answer::Clean) => (&metrics.clean, Outcome::Clean),
-        Ok(Answer::Infected(name)) => (&metrics.infected, Outcome::Infected(name)),
-        Ok(Answer::OverLimit(name)) => (&metrics.over_limit, Outcome::OverLimit(name)),
-        Ok(Answer::Encrypted(name)) => (&metrics.encrypted, Outcome::Encrypted(name)),
-        Ok(Answer::Error(reason)) => {
-            host.failed();
-            metrics.failed.inc();
-            return Outcome::Failed(format!("{}: {reason}", host.endpoint));
+    /// The versions of engine and signatures.
+    async fn probe(&self, target: Target<'_>) -> Result<String, Failure> {
+        if let Some((_, examiner)) = &self.examiner {
+            return examiner.probe(target).await;
         }
-        Err(failure) => {
-            let is_ill = match failure {
-                Failure::Busy => false,
-                Failure::Timeout => had_time,
-                Failure::Connect(_)
-                | Failure::ConnectTimeout
-                | Failure::Lost(_)
-                | Failure::Cut(_)
-                | Failure::TooLong
-                | Failure::Trailing
-                | Failure::Early
-                | Failure::Grammar(_) => true,
-            };
-            if is_ill {
-                host.failed();
-            }
-            metrics.failed.inc();
-            return Outcome::Failed(format!("{}: {}", host.endpoint, chain(&failure)));
-        }
-    };
-    host.succeeded();
-    counter.inc();
-    outcome
-}
-
-/// What was attempted and why it failed, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
+        let mut connection = Connection::open(target).await?;
+        timeout(target.connect_timeout, connection.version()).await.map_err(|_| Failure::Timeout)?
     }
-    text
+    fn probe_time(&self, connect_timeout: Duration) -> Duration {
+        match &self.examiner {
+            Some(_) => Examiner::probe_time(connect_timeout),
+            None => connect_timeout * 2,
+        }
+    }
+
+    fn canary_interval(&self) -> Option<Duration> {
+        self.examiner.as_ref().map(|(interval, _)| *interval)
+    }
+
+    async fn examine(&self, target: Target<'_>) -> Result<(), Failure> {
+        match &self.examiner {
+            Some((_, examiner)) => examiner.examine(target).await,
+            None => Ok(()),
+        }
+    }
 }

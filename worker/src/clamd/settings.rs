@@ -4,13 +4,36 @@ use std::time::Duration;
 
 use proto::Endpoint;
 
-/// What a failed scan means for the mail.
+use crate::OnFailure;
+use crate::pool;
+
+/// How clamds are tried: whether they find the EICAR test file, and what they say to what they do not look into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The client keeps it and tries again: `unchecked_failed` of the policy.
-    Tempfail,
-    /// It is delivered without having been scanned, and marked in header, log and metric.
-    PassUnchecked,
+pub struct Canary {
+    /// How often; a host gets no mail before it was tried once. Zero believes every clamd. Default: 5 min.
+    pub interval: Duration,
+    /// Signatures older than this are warned of. Default: 3 days.
+    pub database_age_max: Duration,
+    /// Whether a clamd is left alone that says OK to what it does not look into (`AlertExceedsMax no`) or to encrypted
+    /// archives (`AlertEncrypted no`). Default: no, it is warned of.
+    pub alerts_required: bool,
+}
+
+impl Default for Canary {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5 * 60),
+            database_age_max: Duration::from_secs(3 * 24 * 60 * 60),
+            alerts_required: false,
+        }
+    }
+}
+
+impl Canary {
+    /// Every clamd is believed.
+    pub fn off() -> Self {
+        Self { interval: Duration::ZERO, ..Self::default() }
+    }
 }
 
 /// The clamd hosts and how they are used.
@@ -38,6 +61,8 @@ pub struct Settings {
     pub breaker_failures: u32,
     /// How long it is left alone before it is probed, up to a quarter more by chance. Default: 5 s.
     pub breaker_pause: Duration,
+    /// How it is tried.
+    pub canary: Canary,
 }
 
 impl Default for Settings {
@@ -52,6 +77,23 @@ impl Default for Settings {
             on_failure: OnFailure::Tempfail,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
+            canary: Canary::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// How its hosts are used. clamd goes on with a scan that nobody waits for until its own MaxScanTime, 120 s.
+    pub(crate) fn pool(self) -> pool::Settings {
+        pool::Settings {
+            hosts: self.hosts.into_iter().map(pool::settings::Host::new).collect(),
+            connect_timeout: self.connect_timeout,
+            total_timeout: self.total_timeout,
+            connections_max: self.connections_max,
+            idle_max: self.idle_max,
+            scan_time_max: self.total_timeout * 2,
+            breaker_failures: self.breaker_failures,
+            breaker_pause: self.breaker_pause,
         }
     }
 }

@@ -2,9 +2,7 @@
 //!
 //! A small mail leaves in one vectored write.
 
-use std::io::{self, IoSlice};
-
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use std::io::IoSlice;
 
 /// Most bytes of a chunk.
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -39,25 +37,10 @@ impl Lengths {
     }
 }
 
-/// Writes all of `slices`.
-pub(super) async fn write_all(
-    writer: &mut (impl AsyncWrite + Unpin),
-    mut slices: &mut [IoSlice<'_>],
-) -> io::Result<()> {
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        let written = writer.write_vectored(slices).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        IoSlice::advance_slices(&mut slices, written);
-    }
-    writer.flush().await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::socket::write_all;
 
     /// Takes the stream apart as clamd does.
     fn unframe(mut bytes: &[u8]) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! The client against a clamd that does as it is told.
 
+mod canary;
 mod fake;
 
 use std::sync::Arc;
@@ -9,15 +10,36 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use tokio::time::Instant;
+
+use proto::{Deadline, Endpoint};
+
 use self::fake::{Act, CLEAN, Fake};
 use super::*;
+use crate::Metrics;
+use crate::pool::testing::mail;
+use crate::pool::{Asked, Failed, Pool};
 
 fn settings(hosts: &[&Endpoint]) -> Settings {
     Settings { hosts: hosts.iter().map(|host| (*host).clone()).collect(), ..Settings::default() }
 }
 
-fn client(settings: Settings) -> Client {
-    Client::new(settings, &Metrics::register(&mut Registry::default()))
+/// A pool of clamds.
+struct Asking(Pool<Clamd>);
+
+impl Asking {
+    async fn scan(&self, content: &[u8], deadline: Deadline) -> Result<Outcome, Failed> {
+        self.0.scan(&Asked::head_of(&mail(content), usize::MAX), deadline).await
+    }
+}
+
+fn client(settings: Settings) -> Asking {
+    Asking(Pool::new(
+        "clamd",
+        Clamd::default(),
+        settings.pool(),
+        &Metrics::register(&mut Registry::default()),
+    ))
 }
 
 fn minute() -> Deadline {
@@ -25,8 +47,8 @@ fn minute() -> Deadline {
 }
 
 #[track_caller]
-fn assert_failed(outcome: &Outcome, why: &str) {
-    let Outcome::Failed(reason) = outcome else {
+fn assert_failed(outcome: &Result<Outcome, Failed>, why: &str) {
+    let Err(Failed(reason)) = outcome else {
         panic!("{outcome:?} is not a failure");
     };
     assert!(reason.contains(why), "{reason:?} does not say {why:?}");
@@ -75,7 +97,7 @@ async fn every_answer_has_its_outcome() {
         let fake = Fake::tcp([act.clone()]).await;
         let outcome = client(settings(&[&fake.endpoint])).scan(&content, minute()).await;
         match expected {
-            Ok(expected) => assert_eq!(outcome, expected, "{act:?}"),
+            Ok(expected) => assert_eq!(outcome, Ok(expected), "{act:?}"),
             Err(why) => assert_failed(&outcome, why),
         }
     }
@@ -91,7 +113,7 @@ async fn the_whole_content_arrives_over_one_session() {
         .map(|size| (0..*size).map(|i| (i % 251) as u8).collect())
         .collect();
     for content in &contents {
-        assert_eq!(client.scan(content, minute()).await, Outcome::Clean);
+        assert_eq!(client.scan(content, minute()).await, Ok(Outcome::Clean));
     }
     assert!(*fake.state.seen.lock().unwrap() == contents);
     assert_eq!(fake.connections(), 1);
@@ -105,7 +127,7 @@ async fn a_host_that_says_nothing_costs_the_time_out() {
     settings.breaker_failures = 1;
     let client = client(settings);
     assert_failed(&client.scan(b"x", minute()).await, "no answer in time");
-    assert!(client.hosts[0].is_open());
+    assert!(client.0.is_left_alone(0));
 }
 
 #[tokio::test]
@@ -116,16 +138,16 @@ async fn the_deadline_of_the_mail_comes_first() {
     settings.breaker_failures = 1;
     let client = client(settings);
     assert_failed(&client.scan(b"x", deadline).await, "no answer in time");
-    assert!(!client.hosts[0].is_open(), "the host had too little time to be blamed");
+    assert!(!client.0.is_left_alone(0), "the host had too little time to be blamed");
 }
 
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_is_not_noticed_by_the_mail() {
     let fake = Fake::tcp([Act::CleanThenClose, CLEAN]).await;
     let client = client(settings(&[&fake.endpoint]));
-    assert_eq!(client.scan(b"1", minute()).await, Outcome::Clean);
+    assert_eq!(client.scan(b"1", minute()).await, Ok(Outcome::Clean));
     fake.state.closed.notified().await;
-    assert_eq!(client.scan(b"2", minute()).await, Outcome::Clean);
+    assert_eq!(client.scan(b"2", minute()).await, Ok(Outcome::Clean));
     assert_eq!(fake.connections(), 2);
 }
 
@@ -133,13 +155,13 @@ async fn a_connection_that_was_closed_while_idle_is_not_noticed_by_the_mail() {
 async fn a_pooled_connection_that_breaks_is_tried_again_on_a_fresh_one_once() {
     let fake = Fake::tcp([CLEAN, Act::Close, Act::Say(b"#: stream: x FOUND\0")]).await;
     let first = client(settings(&[&fake.endpoint]));
-    assert_eq!(first.scan(b"1", minute()).await, Outcome::Clean);
-    assert_eq!(first.scan(b"2", minute()).await, Outcome::Infected("x".into()));
+    assert_eq!(first.scan(b"1", minute()).await, Ok(Outcome::Clean));
+    assert_eq!(first.scan(b"2", minute()).await, Ok(Outcome::Infected("x".into())));
     assert_eq!(fake.connections(), 2);
 
     let fake = Fake::tcp([CLEAN, Act::Close, Act::Close, CLEAN]).await;
     let second = client(settings(&[&fake.endpoint]));
-    assert_eq!(second.scan(b"1", minute()).await, Outcome::Clean);
+    assert_eq!(second.scan(b"1", minute()).await, Ok(Outcome::Clean));
     assert_failed(&second.scan(b"2", minute()).await, "before any answer");
     assert_eq!(fake.scans(), 3);
 }
@@ -148,7 +170,7 @@ async fn a_pooled_connection_that_breaks_is_tried_again_on_a_fresh_one_once() {
 async fn an_answer_that_has_begun_is_never_asked_for_again() {
     let fake = Fake::tcp([CLEAN, Act::SayAndClose(b"#: str"), CLEAN]).await;
     let client = client(settings(&[&fake.endpoint]));
-    assert_eq!(client.scan(b"1", minute()).await, Outcome::Clean);
+    assert_eq!(client.scan(b"1", minute()).await, Ok(Outcome::Clean));
     assert_failed(&client.scan(b"2", minute()).await, "within the answer");
     assert_eq!(fake.scans(), 2);
 }
@@ -160,7 +182,7 @@ async fn an_old_idle_connection_is_not_used_again() {
     settings.idle_max = Duration::ZERO;
     let client = client(settings);
     for _ in 0..3 {
-        assert_eq!(client.scan(b"x", minute()).await, Outcome::Clean);
+        assert_eq!(client.scan(b"x", minute()).await, Ok(Outcome::Clean));
     }
     assert_eq!(fake.connections(), 3);
 }
@@ -177,7 +199,7 @@ async fn another_host_takes_over_when_the_first_fails_early() {
     let ill = Fake::tcp([Act::Say(b"garbage\0")]).await;
     let well = Fake::tcp([Act::Say(b"#: stream: x FOUND\0")]).await;
     let client = client(settings(&[&down, &ill.endpoint, &well.endpoint]));
-    assert_eq!(client.scan(b"x", minute()).await, Outcome::Infected("x".into()));
+    assert_eq!(client.scan(b"x", minute()).await, Ok(Outcome::Infected("x".into())));
     assert_eq!((ill.scans(), well.scans()), (1, 1));
 }
 
@@ -209,7 +231,7 @@ async fn when_all_hosts_fail_the_scan_has_failed() {
     assert_failed(&client_without_hosts().scan(b"x", minute()).await, "no clamd host");
 }
 
-fn client_without_hosts() -> Client {
+fn client_without_hosts() -> Asking {
     client(settings(&[]))
 }
 
@@ -233,7 +255,7 @@ async fn a_failing_host_is_left_alone_and_probed_later() {
     for _ in 0..3 {
         assert_failed(&second.scan(b"x", minute()).await, "not to request");
     }
-    assert_eq!(second.scan(b"x", minute()).await, Outcome::Clean);
+    assert_eq!(second.scan(b"x", minute()).await, Ok(Outcome::Clean));
 }
 
 #[tokio::test]
@@ -261,7 +283,7 @@ async fn no_more_scans_at_once_than_allowed() {
     fake.state.arrived.notified().await;
     fake.state.gate.add_permits(6);
     while let Some(outcome) = scans.join_next().await {
-        assert_eq!(outcome.unwrap(), Outcome::Clean);
+        assert_eq!(outcome.unwrap(), Ok(Outcome::Clean));
     }
     let most = fake.state.busy.lock().unwrap().1;
     assert!(most <= 2, "{most}");
@@ -281,10 +303,10 @@ async fn waiting_for_a_connection_ends_with_the_deadline_and_is_not_the_hosts_fa
     fake.state.arrived.notified().await;
     let soon = Deadline::after(Instant::now().into_std(), Duration::from_millis(20));
     assert_failed(&client.scan(b"x", soon).await, "no connection became free");
-    assert!(!client.hosts[0].is_open());
+    assert!(!client.0.is_left_alone(0));
     fake.state.gate.add_permits(1);
-    assert_eq!(scans.join_next().await.unwrap().unwrap(), Outcome::Clean);
-    assert_eq!(client.scan(b"x", minute()).await, Outcome::Clean);
+    assert_eq!(scans.join_next().await.unwrap().unwrap(), Ok(Outcome::Clean));
+    assert_eq!(client.scan(b"x", minute()).await, Ok(Outcome::Clean));
 }
 
 #[tokio::test]
@@ -296,28 +318,16 @@ async fn load_goes_to_the_host_with_the_most_room() {
     let other = Arc::clone(&client);
     scans.spawn(async move { other.scan(b"x", minute()).await });
     busy.state.arrived.notified().await;
-    assert_eq!(client.scan(b"y", minute()).await, Outcome::Clean);
+    assert_eq!(client.scan(b"y", minute()).await, Ok(Outcome::Clean));
     assert_eq!(idle.scans(), 1);
     busy.state.gate.add_permits(1);
-    assert_eq!(scans.join_next().await.unwrap().unwrap(), Outcome::Clean);
-}
-
-#[tokio::test]
-async fn a_content_above_the_limit_is_not_sent() {
-    let fake = Fake::tcp([]).await;
-    let mut settings = settings(&[&fake.endpoint]);
-    settings.stream_bytes_max = 10;
-    let client = client(settings);
-    assert_eq!(client.scan(&[0; 10], minute()).await, Outcome::Clean);
-    let outcome = client.scan(&[0; 11], minute()).await;
-    assert_eq!(outcome, Outcome::OverLimit("larger than clamd is set to take".into()));
-    assert_eq!(fake.scans(), 1);
+    assert_eq!(scans.join_next().await.unwrap().unwrap(), Ok(Outcome::Clean));
 }
 
 #[tokio::test]
 async fn a_check_tells_versions_and_reasons() {
     let (fake, down) = (Fake::tcp([]).await, refusing().await);
-    let states = client(settings(&[&fake.endpoint, &down])).check().await;
+    let states = client(settings(&[&fake.endpoint, &down])).0.check().await;
     let [up, lost] = states.as_slice() else { panic!("{states:?}") };
     assert_eq!(up.version.as_deref(), Ok("ClamAV 1.4.6/27000"));
     assert!(up.is_up() && !lost.is_up());

@@ -34,7 +34,13 @@ fn judged(check: &str, category: Category, name: &str, disposition: Disposition)
 
 fn fold_all(found: Vec<Judged>, scanned_by: Option<&str>) -> (Verdict, Group) {
     let envelope = envelope();
-    let frame = Frame { envelope: &envelope, tx: Some(tx()), scanned_by: scanned_by.map(str::to_owned) };
+    let frame = Frame {
+        envelope: &envelope,
+        tx: Some(tx()),
+        scanned_by: scanned_by.map(str::to_owned),
+        virus_scanners: &["clamd".to_owned()],
+        marks: Vec::new(),
+    };
     let (verdict, disposition) = fold(found, &frame);
     let [(group, members)] = verdict.groups_of(&envelope).try_into().unwrap();
     assert_eq!(members.len(), 2);
@@ -88,6 +94,10 @@ fn replies_are_those_that_operators_grep_for() {
         (
             judged("attachments", failed, "panic", Disposition::Tempfail),
             "451 4.5.0 content inspection unavailable, id=0190163d8694739b8e3a4c0d54a1c8a1",
+        ),
+        (
+            judged("scanner", failed, "scanning it failed every time", Disposition::Tempfail),
+            "451 4.5.0 scanning it failed every time, id=0190163d8694739b8e3a4c0d54a1c8a1",
         ),
         (
             judged("clamd", Category::Virus, "Eicar", Disposition::Tempfail),

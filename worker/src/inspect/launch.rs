@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 const PIPE_BYTES: usize = 1024 * 1024;
 
 /// A program that serves [`proto::inspection`] on its standard input and output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Where it is.
     pub path: PathBuf,

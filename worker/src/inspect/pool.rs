@@ -116,16 +116,22 @@ impl Pool {
     /// A place, and a child that lives.
     async fn take(&self) -> Result<(SemaphorePermit<'_>, Child), Failure> {
         let slot = self.slots.acquire().await.map_err(|_| Failure::Busy)?;
+        if let Some(child) = self.rested() {
+            return Ok((slot, child));
+        }
+        Ok((slot, self.launch_patiently().await?))
+    }
+
+    /// One that waits for a mail and lives.
+    fn rested(&self) -> Option<Child> {
         loop {
             // The lock is not held any longer than this.
-            let rested = locked(&self.idle).pop_front();
-            let Some(mut child) = rested else { break };
+            let mut child = locked(&self.idle).pop_front()?;
             match child.ended() {
-                None => return Ok((slot, child)),
+                None => return Some(child),
                 Some(failure) => self.lost(&failure, child.mails == 0),
             }
         }
-        Ok((slot, self.launch_patiently().await?))
     }
 
     async fn launch_patiently(&self) -> Result<Child, Failure> {
@@ -134,6 +140,10 @@ impl Pool {
             let not_before = locked(&self.pace).not_before();
             if let Some(at) = not_before {
                 sleep_until(at.into()).await;
+                // Another mail may be done with its child by now.
+                if let Some(child) = self.rested() {
+                    return Ok(child);
+                }
             }
             starts += 1;
             match self.launch().await {

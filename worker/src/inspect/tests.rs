@@ -13,9 +13,13 @@ use proto::inspection::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
+use tokio::time::{Duration, sleep};
 
 use super::Launch;
 use super::launch::Launched;
+
+/// What a slow one takes.
+pub(crate) const SLOW: Duration = Duration::from_secs(3);
 
 /// What a fake child does with a mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub(crate) enum Behaviour {
     /// Finds `evil.exe` by its name.
     #[default]
     Honest,
+    /// The same after a while.
+    Slow,
     /// Says nothing for ever.
     Hang,
     /// Closes the pipe.
@@ -84,6 +90,10 @@ async fn child(
         let behaviour = *behaviour.lock().unwrap();
         match behaviour {
             Behaviour::Honest => say(&mut output, &report(serial)).await?,
+            Behaviour::Slow => {
+                sleep(SLOW).await;
+                say(&mut output, &report(serial)).await?;
+            }
             Behaviour::Hang => std::future::pending().await,
             Behaviour::Close | Behaviour::Mute => return Ok(()),
             Behaviour::Garbage => output.write_all(&[0xff; 100]).await?,

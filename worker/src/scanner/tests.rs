@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use proto::{Endpoint, ForwardPath, Group, MailParams, Recipient, ReversePath, TxId};
 
 use super::*;
-use crate::clamd;
 use crate::inspect::tests::Fake;
+use crate::{OnFailure, clamd, scanners};
 
 const PLAIN: &[u8] = b"Subject: x\r\n\r\nhello\r\n";
 const BANNED: &[u8] = b"Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n";
@@ -52,6 +52,7 @@ async fn clamd(tasks: &mut JoinSet<()>, answer: Option<Vec<u8>>) -> clamd::Setti
     clamd::Settings {
         hosts: vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }],
         total_timeout: Duration::from_secs(5),
+        canary: clamd::Canary::off(),
         ..clamd::Settings::default()
     }
 }
@@ -66,9 +67,9 @@ async fn scan(content: &[u8], clamd: Option<clamd::Settings>) -> (Verdict, Group
 }
 
 fn headers(group: &Group) -> Vec<String> {
-    let line = |edit: &proto::HeaderEdit| match edit {
-        proto::HeaderEdit::Prepend { name, value } => Some(format!("{name}: {value}")),
-        proto::HeaderEdit::Strip { .. } => None,
+    let line = |edit: &HeaderEdit| match edit {
+        HeaderEdit::Prepend { name, value } => Some(format!("{name}: {value}")),
+        HeaderEdit::Strip { .. } => None,
     };
     group.edits.iter().filter_map(line).collect()
 }
@@ -148,7 +149,37 @@ async fn a_poisoned_mail_is_unchecked_and_not_touched() {
     assert_eq!(verdict.category(), Category::Unchecked(Unchecked::Failed));
     let [(group, _)] = verdict.groups_of(&mail.envelope).try_into().unwrap();
     assert_eq!(group.disposition, Disposition::Tempfail);
-    assert_eq!(group.final_reply().to_string(), "451 4.5.0 content inspection unavailable");
+    assert_eq!(group.final_reply().to_string(), "451 4.5.0 scanning it failed every time");
+}
+
+/// Whether fields about spam that came with a mail are taken out.
+fn strips_spam(group: &Group) -> bool {
+    group.edits.contains(&HeaderEdit::Strip { name: "X-Spam-Flag".into() })
+}
+
+#[tokio::test]
+async fn foreign_fields_about_spam_are_taken_out_where_somebody_looks_for_spam() {
+    // Nobody listens there any more.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let spamd = scanners::settings::Settings {
+        name: "sa".into(),
+        kind: scanners::settings::Kind::Spamd(crate::spamd::Options::default()),
+        pool: crate::pool::testing::settings(&[Endpoint::Tcp { host: "127.0.0.1".into(), port }]),
+        on_failure: OnFailure::PassUnchecked,
+        ..clamd::Settings::default().into()
+    };
+    let policy = policy::Table { unchecked_failed: Disposition::Tag, ..policy::Table::default() };
+    for all in [vec![], vec![spamd]] {
+        let is_expected = !all.is_empty();
+        let settings = Settings { scanners: all, policy, ..Settings::default() };
+        let scanner = scanner(settings, Metrics::register(&mut Registry::default()));
+        let mail = mail(PLAIN);
+        for verdict in [scanner.scan(&mail, minute()).await, scanner.poisoned(&mail.envelope)] {
+            let [(group, _)] = verdict.groups_of(&mail.envelope).try_into().unwrap();
+            assert!(group.disposition.delivers());
+            assert_eq!(strips_spam(&group), is_expected);
+        }
+    }
 }
 
 #[tokio::test]
@@ -165,8 +196,10 @@ async fn metrics_tell_verdicts_and_requests() {
         "mailweir_worker_mails_total{category=\"virus\",disposition=\"discard\"} 1".to_owned(),
         "mailweir_worker_passed_unchecked_total 0".to_owned(),
         "mailweir_worker_scan_seconds_count{class=\"s\"} 1".to_owned(),
-        format!("mailweir_worker_clamd_requests_total{{host=\"{host}\",result=\"infected\"}} 1"),
-        format!("mailweir_worker_clamd_busy_connections{{host=\"{host}\"}} 0"),
+        format!(
+            "mailweir_worker_scanner_requests_total{{scanner=\"clamd\",host=\"{host}\",result=\"infected\"}} 1"
+        ),
+        format!("mailweir_worker_scanner_busy{{scanner=\"clamd\",host=\"{host}\"}} 0"),
     ] {
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }

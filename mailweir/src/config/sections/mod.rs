@@ -10,7 +10,9 @@ mod inspect;
 mod ledger;
 mod load;
 mod process;
+mod scanners;
 mod sink;
+mod virus_scanners;
 mod worker;
 
 pub(crate) use ingress::Ingress;
@@ -28,6 +30,8 @@ use super::reader::Reader;
 
 /// How long a late reply may take from the relay to the ingress.
 const WAY_BACK: Duration = Duration::from_secs(2);
+/// What a process that parses takes for itself.
+const ITSELF_BYTES: usize = 64 * 1024 * 1024;
 
 /// All tables.
 #[derive(Debug)]
@@ -114,7 +118,6 @@ impl Sections {
 
     /// A process that parses holds a content and each reading of it, what waits, a member that grows, and itself.
     fn check_memory(&self, reader: &mut Reader) {
-        const ITSELF_BYTES: usize = 64 * 1024 * 1024;
         let Some(rules) = &self.scanner.attachments else { return };
         let limits = rules.limits;
         let parts = [

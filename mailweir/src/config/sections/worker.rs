@@ -41,8 +41,11 @@ impl Word for OnFailure {
 /// Asks for its keys; `hostname` is the node's and set later.
 pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let default = Settings::default();
+    let clamd = read_clamd(reader);
     Settings {
-        clamd: read_clamd(reader),
+        scanners: super::scanners::read(reader, clamd.is_some()),
+        spam: super::scanners::read_levels(reader),
+        clamd,
         attachments: read_attachments(reader),
         inspect: super::inspect::read(reader, worker.slots),
         policy: read_policy(reader),
@@ -64,6 +67,7 @@ fn read_clamd(reader: &mut Reader) -> Option<clamd::Settings> {
         on_failure: keys.get("on_failure", default.on_failure),
         breaker_failures: keys.get("breaker_failures", default.breaker_failures),
         breaker_pause: keys.get("breaker_pause", default.breaker_pause),
+        canary: super::virus_scanners::read_canary(&mut keys),
     };
     keys.check(settings.connections_max > 0, "connections_max", "must not be 0");
     keys.check(settings.breaker_failures > 0, "breaker_failures", "must not be 0");

@@ -24,6 +24,8 @@ const DELIVERED_MAX: usize = 100_000;
 const SENDERS: u32 = 4;
 /// Between two mails of a sender: three servers and five processes share the machine.
 const PACE: Duration = Duration::from_millis(20);
+/// The same while a row waits for time to pass, and the machine is another test's.
+const LEISURE: Duration = Duration::from_millis(500);
 /// Mails that must have passed before a fault.
 const WARM_UP: usize = 20;
 /// Mails that must pass behind it.
@@ -46,6 +48,7 @@ pub(super) struct Flow {
     pub(super) system: System,
     pub(super) mta: Mta,
     stop: Arc<AtomicBool>,
+    at_leisure: Arc<AtomicBool>,
     senders: JoinSet<()>,
     delivered: mpsc::Receiver<Delivered>,
     /// When mails got their last answer.
@@ -90,11 +93,12 @@ impl Flow {
             ..Patience::default()
         };
         let mta = Mta { patience, ..Mta::new(system.endpoints(), Mails::small()) };
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, at_leisure) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (tell, delivered) = mpsc::channel(DELIVERED_MAX);
         let mut senders = JoinSet::new();
         for client in 0..SENDERS {
             let (mta, stop, tell) = (mta.clone(), stop.clone(), tell.clone());
+            let at_leisure = at_leisure.clone();
             senders.spawn(async move {
                 let mut sender = mta.sender(client);
                 for number in 0.. {
@@ -106,11 +110,11 @@ impl Flow {
                     let (id, ended) = (MailId { client, number }, mta.history.now());
                     // The test may have ended.
                     let _told = tell.send(Delivered { id, begun, ended, is_answered }).await;
-                    sleep(PACE).await;
+                    sleep(if at_leisure.load(Ordering::Acquire) { LEISURE } else { PACE }).await;
                 }
             });
         }
-        let mut flow = Self { hop, system, mta, stop, senders, delivered, ends: Vec::new() };
+        let mut flow = Self { hop, system, mta, stop, at_leisure, senders, delivered, ends: Vec::new() };
         flow.mails(WARM_UP).await;
         flow
     }
@@ -130,6 +134,18 @@ impl Flow {
         for _ in 0..count {
             self.next().await;
         }
+    }
+
+    /// Lets mails flow slowly until that point of time, and tells how long it was quiet at most meanwhile.
+    pub(super) async fn leisurely_until(&mut self, until: Duration) -> Duration {
+        self.at_leisure.store(true, Ordering::Release);
+        let (begun, already) = (self.now(), self.ends.len());
+        let waiting = tokio::time::Instant::now() + until.saturating_sub(begun);
+        while tokio::time::timeout_at(waiting, self.next()).await.is_ok() {}
+        self.at_leisure.store(false, Ordering::Release);
+        let mut ends = self.ends.get(already..).unwrap_or_default().to_vec();
+        ends.push(self.now());
+        stall(&ends, begun)
     }
 
     /// The times of a fault that began at `broken` and ends now.

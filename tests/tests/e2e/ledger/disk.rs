@@ -50,9 +50,11 @@ async fn a_full_disk_refuses_mails_until_there_is_room() {
     let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap();
     assert!(raised.success());
     eventually("mails are taken again", async || {
-        (standalone.metric("mailweir_ledger_writable").await == 1.0).then_some(())
+        client.send_line("MAIL FROM:<>").await;
+        (client.expect("*").await.code() == 250).then_some(())
     })
     .await;
+    assert_eq!(standalone.metric("mailweir_ledger_writable").await, 1.0);
     // All of them come again, as if no reply had arrived.
     for (number, mail) in mails.iter().enumerate().rev().take(50) {
         let reply = standalone.submit(&format!("N{number}"), mail).await.unwrap();

@@ -127,6 +127,27 @@ async fn children_that_die_at_once_are_started_ever_more_slowly() {
     assert_eq!(world.inspect(PLAIN).await, []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_waits_for_a_start_takes_a_child_that_has_become_free() {
+    let world = world(Settings { processes: 2, ..Settings::default() });
+    world.pool.start().await.unwrap();
+    world.fake.behave(Behaviour::Slow);
+    let start = Instant::now();
+    let other = async {
+        // The clock moves only when the slow one is at work.
+        sleep(Duration::from_millis(1)).await;
+        world.fake.behave(Behaviour::Mute);
+        for _ in 0..2 {
+            failed(&world.inspect(PLAIN).await, "closed the pipe");
+        }
+        world.fake.behave(Behaviour::Honest);
+        world.inspect(PLAIN).await
+    };
+    assert_eq!(tokio::join!(world.inspect(PLAIN), other), (vec![], vec![]));
+    assert!(start.elapsed() > SLOW);
+    assert_eq!(world.started(), 1 + 6, "no seventh was needed");
+}
+
 #[tokio::test]
 async fn a_mail_that_is_given_up_takes_its_child_along() {
     let world = world(Settings { processes: 1, ..Settings::default() });

@@ -47,6 +47,12 @@ impl Breaker {
         }
     }
 
+    /// It is left alone at once, and may be probed at `probe_at`.
+    pub(super) fn open(&mut self, probe_at: Instant) {
+        self.failures = self.failures_max;
+        self.probe_at = Some(probe_at);
+    }
+
     /// It answered.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
@@ -100,6 +106,17 @@ mod tests {
             breaker.succeeded();
         }
         assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn it_can_be_opened_at_once() {
+        let (mut breaker, now) = (Breaker::new(5, PAUSE), start());
+        breaker.open(now + PAUSE);
+        assert!(breaker.is_open());
+        assert_eq!(breaker.admit(now, 0), Admission::Refused);
+        assert_eq!(breaker.admit(now + PAUSE, 0), Admission::Probe);
+        breaker.succeeded();
+        assert_eq!(breaker.admit(now + PAUSE, 0), Admission::Use);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! ARJ: a main header, and a header in front of each file. Methods 1 to 3 are LHA's with a smaller window.
 //!
-//! Absent: method 4, and decryption. Files that go on in another volume are told as damaged.
+//! Absent: decryption. Files that go on in another volume are told as damaged.
+
+mod fastest;
 
 use memchr::memmem;
 
@@ -14,7 +16,9 @@ use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 const MAGIC: &[u8] = b"\x60\xea";
 const HEADER_BYTES_MAX: usize = 2600;
 const FIXED_BYTES_MIN: usize = 30;
-const PREFIX_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// ARJ looks no further for the main header.
+const PREFIX_BYTES_MAX: usize = 512 * 1024;
+const EXTENDED_HEADERS_MAX: usize = 16;
 const FLAG_GARBLED: u8 = 1;
 /// Goes on in the next volume, or began in the one before.
 const FLAG_VOLUME: u8 = 4;
@@ -70,7 +74,7 @@ impl<'a> Header<'a> {
         let sum = u32_le(bytes, at)?;
         at += 4;
         // Extended headers, each with its own checksum; none is known to be in use.
-        loop {
+        for _ in 0..EXTENDED_HEADERS_MAX {
             let extended = usize::from(u16_le(bytes, at)?);
             at += 2;
             if extended == 0 {
@@ -159,6 +163,7 @@ fn content(header: &Header<'_>, packed: &[u8], budget: &mut Budget) -> Content {
     match header.method {
         0 => stored(packed, budget),
         1..=3 => lha::decode_method(b"-lh7-", packed, header.unpacked_bytes, budget),
+        4 => fastest::decode(packed, header.unpacked_bytes, budget),
         _ => nothing(Some(Trouble::Unsupported("method of ARJ"))),
     }
 }

@@ -1,4 +1,5 @@
-//! Encrypted archives by Info-ZIP and 7-Zip, as they are in the mail: with the word, without it, with wrong ones.
+//! What Info-ZIP and 7-Zip wrote and nothing here can write: encrypted archives, read with the word, without it and with
+//! wrong ones, and PPMd in a zip.
 
 use unpack::{Format, Trouble};
 
@@ -36,6 +37,11 @@ const SEVEN_HEADER: &str = "377abcaf271c0004bd4d4fe700010000000000003e0000000000
     d31f93637e85204ba42c342ff2a81cb96cc80ed62bac0db292c08747d0aaab16cb322a4571fafd464758060d195b625692e7\
     2b4aba77c49fa7c7e9ad8b0269e11f10c38fbdf13bbc9ed9d04ce500a036db5bff2b760abb061706700109809000070b0100\
     022406f1070112530ff3fa961f488e164cab556c9c6ccb473d23030101055d0010000001000c8087809e0a01e610e9620000";
+/// Without a word.
+const PPMD_ZIP: &str = "504b03043f00000062009c0d795de74dd77c200000002d000000080000006e6f74652e747874070072fa4cca866a2681adbe\
+    0df5ed97ce5d7a586a04743f2ea477fcb4066900504b01023f033f00000062009c0d795de74dd77c200000002d0000000800\
+    24000000000000002080a481000000006e6f74652e7478740a0020000000000001001800fcef5a927e7cdd01000000000000\
+    00000000000000000000504b050600000000010001005a000000460000000000";
 const NOTE: &[u8] = b"some other text, longer and longer and longer";
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -109,4 +115,11 @@ fn ticking() -> std::time::Duration {
     use std::sync::atomic::{AtomicU64, Ordering};
     static TICKS: AtomicU64 = AtomicU64::new(0);
     std::time::Duration::from_secs(TICKS.fetch_add(1, Ordering::Relaxed))
+}
+
+#[test]
+fn ppmd_in_a_zip_is_read() {
+    let opened = open(Format::Zip, PPMD_ZIP, &[]);
+    assert_eq!(opened.member("note.txt").content.bytes, NOTE);
+    assert_eq!(opened.all_troubles(), []);
 }

@@ -1,0 +1,9 @@
+//! LHA and ARJ, whose methods are the same.
+#![no_main]
+
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+use unpack::Format;
+
+fuzz_target!(|content: &[u8]| support::check(&[Format::Lha, Format::Arj], content));

@@ -1,0 +1,9 @@
+//! Microsoft cabinets.
+#![no_main]
+
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+use unpack::Format;
+
+fuzz_target!(|content: &[u8]| support::check(&[Format::Cab], content));

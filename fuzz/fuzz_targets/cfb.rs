@@ -1,0 +1,9 @@
+//! OLE compound files with what is packed into them.
+#![no_main]
+
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+use unpack::Format;
+
+fuzz_target!(|content: &[u8]| support::check(&[Format::Cfb], content));

@@ -1,0 +1,9 @@
+//! tar in its dialects.
+#![no_main]
+
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+use unpack::Format;
+
+fuzz_target!(|content: &[u8]| support::check(&[Format::Tar], content));

@@ -1,0 +1,9 @@
+//! zip by its directories and local headers.
+#![no_main]
+
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+use unpack::Format;
+
+fuzz_target!(|content: &[u8]| support::check(&[Format::Zip], content));

@@ -1,0 +1,49 @@
+//! A connection to a scanner, TCP or unix, for the clients.
+
+use std::io::{self, IoSlice};
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use proto::Endpoint;
+
+use super::client::{Failure, Target};
+
+/// Either kind.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// Connects to `target` within its limit.
+pub(crate) async fn connect(target: Target<'_>) -> Result<Box<dyn Socket>, Failure> {
+    let connect = async {
+        Ok::<Box<dyn Socket>, io::Error>(match target.endpoint {
+            Endpoint::Tcp { host, port } => {
+                let socket = TcpStream::connect((host.as_str(), *port)).await?;
+                socket.set_nodelay(true)?;
+                Box::new(socket)
+            }
+            Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        })
+    };
+    timeout(target.connect_timeout, connect)
+        .await
+        .map_err(|_| Failure::ConnectTimeout)?
+        .map_err(Failure::Connect)
+}
+
+/// Writes all of `slices`.
+pub(crate) async fn write_all(
+    writer: &mut (impl AsyncWrite + Unpin),
+    mut slices: &mut [IoSlice<'_>],
+) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        let written = writer.write_vectored(slices).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        IoSlice::advance_slices(&mut slices, written);
+    }
+    writer.flush().await
+}
