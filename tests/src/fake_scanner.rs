@@ -1,4 +1,5 @@
-//! A scanner that says the same to everybody, whatever its protocol was to be.
+//! A scanner that says the same of every mail, whatever its protocol was to be. Asked whether it lives it says so as spamd
+//! and rspamd do, or it would never be given a mail.
 //!
 //! It reads a request first: a header up to an empty line, and as much behind it as `Content-length` says.
 
@@ -7,6 +8,12 @@ use std::io;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+
+/// How a probe begins, and what a living one says to it.
+const LIVES: [(&str, &str); 2] = [
+    ("PING SPAMC/", "SPAMD/1.5 0 PONG\r\n"),
+    ("GET /ping ", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npong\r\n"),
+];
 
 /// A running fake; its connections are cut when it is dropped.
 pub struct FakeScanner {
@@ -41,18 +48,20 @@ impl FakeScanner {
 
 async fn serve(stream: TcpStream, answer: &[u8]) -> io::Result<()> {
     let mut io = BufReader::new(stream);
-    let (mut line, mut length) = (String::new(), 0);
+    let (mut line, mut length, mut lives) = (String::new(), 0, None);
     loop {
         line.clear();
         if io.read_line(&mut line).await? == 0 || line.trim_end().is_empty() {
             break;
         }
+        lives =
+            lives.or(LIVES.into_iter().find(|(asked, _)| line.starts_with(asked)).map(|(_, lives)| lives));
         let field = line.to_ascii_lowercase();
         if let Some(value) = field.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap_or(0);
         }
     }
     tokio::io::copy(&mut (&mut io).take(length), &mut tokio::io::sink()).await?;
-    io.write_all(answer).await?;
+    io.write_all(lives.map_or(answer, str::as_bytes)).await?;
     io.shutdown().await
 }
