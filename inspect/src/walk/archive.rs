@@ -120,10 +120,15 @@ impl Walk<'_> {
             }
         }
         self.opened += u64::from(is_encrypted && content.trouble.is_none());
-        if kind == Kind::Directory && content.bytes.is_empty() {
-            return content.trouble.map(|trouble| Met { trouble, name: None });
+        let is_directory = kind == Kind::Directory && content.bytes.is_empty();
+        if kind == Kind::Directory && !is_directory {
+            // It has a content, so some reader takes it for a file.
+            for name in &mut names {
+                let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+                name.truncate(end);
+            }
         }
-        let is_file = kind == Kind::File || kind == Kind::Directory;
+        let is_file = matches!(kind, Kind::File | Kind::Directory) && !is_directory;
         let look = if is_file { Look::at(&content.bytes) } else { Look::default() };
         let mut types: Vec<String> = look.labels.iter().map(|label| (*label).to_owned()).collect();
         if names.iter().any(|name| look::is_macro(name)) {
@@ -138,7 +143,7 @@ impl Walk<'_> {
         let attributes = Attributes {
             is_ambiguous: matches!(content.trouble, Some(Trouble::Ambiguous(_))),
             is_encrypted,
-            is_directory: kind == Kind::Directory,
+            is_directory,
             is_link: kind == Kind::Link,
             is_special: kind == Kind::Other,
             is_undecodable: matches!(content.trouble, Some(Trouble::Damaged(_) | Trouble::Unsupported(_))),

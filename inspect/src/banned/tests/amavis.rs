@@ -122,7 +122,7 @@ fn the_text_of_a_path_is_amavis_own() {
 
 #[test]
 fn a_tab_or_line_end_in_a_name_begins_no_field() {
-    let rules = rules(&[r"ban path /^N=secret$/m"]);
+    let rules = rules(&[r"ban path /^N=secret/m", r"ban path /\tN=secret/"]);
     let names = vec![b"a\nN=secret".to_vec(), b"b\tN=secret".to_vec()];
     let node = Node { level: 1, names, ..Node::default() };
     assert_eq!(rules.judge(None, &[&node]), None);

@@ -319,3 +319,13 @@ fn the_test_files_of_clamav_have_their_types_and_what_is_in_them() {
         [Found::new(OVER_LIMIT, "beyond the limit of archive depth")]
     );
 }
+
+#[test]
+fn a_directory_is_no_program_unless_it_has_a_content() {
+    let zip = |name: &str, content: &[u8]| attached("a.zip", &make::zip(&[(name, content)]));
+    assert_eq!(inspect(&zip("www.example.com/", b"")), []);
+    assert_eq!(inspect(&zip("www.example.com/index.html", b"x")), []);
+    has(&zip("evil.exe/", b"x"), ".exe: evil.exe");
+    has(&zip("x/evil.exe//", b"x"), ".exe: x/evil.exe");
+    has(&zip("good.txt/", PROGRAM), ".exe,.exe-ms: good.txt");
+}
