@@ -9,7 +9,7 @@ use harness::checker::{Copy, History, MailId, Mails, Mta, Patience, What, in_str
 use harness::nats::api;
 use harness::next_hop::NextHop;
 use harness::system::{Mode, System};
-use harness::wait::within;
+use harness::wait::{DEADLINE, within};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -186,7 +186,9 @@ impl Flow {
     }
 
     async fn next(&mut self) -> Delivered {
-        let delivered = within("a mail gets its answer", self.delivered.recv()).await.unwrap();
+        let delivered = tokio::time::timeout(DEADLINE, self.delivered.recv()).await;
+        let Ok(delivered) = delivered else { self.give_up("no mail got its answer") };
+        let delivered = delivered.unwrap();
         assert!(delivered.is_answered, "{} got no final answer", delivered.id);
         self.ends.push(delivered.ended);
         delivered
@@ -226,6 +228,12 @@ impl Flow {
         );
         assert_eq!(report.faults(row.duplicates_max), [""; 0], "{id}: {report}");
         assert!(stall <= row.stall_max, "{id}: no mail got through for {stall:?}");
+    }
+
+    /// Tells what all processes said.
+    fn give_up(&mut self, why: &str) -> ! {
+        let logs: Vec<String> = self.system.processes().map(|process| process.log_tail()).collect();
+        panic!("{why} within {DEADLINE:?}\n{}", logs.join("\n"));
     }
 
     fn copies(&self) -> Vec<Copy> {
