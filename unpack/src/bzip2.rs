@@ -2,7 +2,7 @@
 
 use crate::bytes::tail;
 use crate::codec::{Bunzip2, run};
-use crate::{Budget, Content, Kind, Member, Passwords, Trouble};
+use crate::{Budget, Content, Member, Passwords, Trouble};
 
 /// A block begins so, and the end of a stream without blocks.
 const BLOCK: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
@@ -23,7 +23,7 @@ pub(crate) fn read(
     let mut bytes = Vec::new();
     let trouble = streams(content, budget, &mut bytes).err();
     let content = Content { bytes, trouble };
-    visit(Member { names: Vec::new(), kind: Kind::File, is_encrypted: false, content });
+    visit(Member::only(content));
     Vec::new()
 }
 

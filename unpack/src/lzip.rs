@@ -2,7 +2,7 @@
 
 use crate::bytes::{range, tail, u32_le, u64_le};
 use crate::lzma::Raw;
-use crate::{Budget, Content, Kind, Member, Passwords, Trouble};
+use crate::{Budget, Content, Member, Passwords, Trouble};
 
 const MAGIC: &[u8] = b"LZIP\x01";
 const HEADER_BYTES: usize = 6;
@@ -23,7 +23,7 @@ pub(crate) fn read(
     let mut bytes = Vec::new();
     let trouble = members(content, budget, &mut bytes).err();
     let content = Content { bytes, trouble };
-    visit(Member { names: Vec::new(), kind: Kind::File, is_encrypted: false, content });
+    visit(Member::only(content));
     Vec::new()
 }
 

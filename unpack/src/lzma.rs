@@ -7,7 +7,7 @@ use lzma_rust2::LzmaReader;
 
 use crate::bytes::{tail, u32_le, u64_le};
 use crate::output::drain_into;
-use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
+use crate::{Budget, Content, Limit, Member, Passwords, Trouble};
 
 const HEADER_BYTES: usize = 13;
 const SIZE_UNKNOWN: u64 = u64::MAX;
@@ -44,7 +44,7 @@ pub(crate) fn read(
         trouble = Some(Trouble::Damaged("data behind the stream"));
     }
     let content = Content { bytes, trouble };
-    visit(Member { names: Vec::new(), kind: Kind::File, is_encrypted: false, content });
+    visit(Member::only(content));
     Vec::new()
 }
 

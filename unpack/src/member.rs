@@ -68,3 +68,10 @@ pub struct Member {
     /// What is in it.
     pub content: Content,
 }
+
+impl Member {
+    /// The one file of a format that has no names.
+    pub(crate) fn only(content: Content) -> Self {
+        Self { names: Vec::new(), kind: Kind::File, is_encrypted: false, content }
+    }
+}

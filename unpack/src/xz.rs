@@ -4,7 +4,7 @@
 use lzma_rust2::XzReader;
 
 use crate::output::drain;
-use crate::{Budget, Kind, Member, Passwords, Trouble};
+use crate::{Budget, Member, Passwords, Trouble};
 
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 /// What the decoder counts beside the dictionary, in KiB.
@@ -24,7 +24,7 @@ pub(crate) fn read(
         return vec![limit.into()];
     }
     let content = decode(content, content.len(), budget);
-    visit(Member { names: Vec::new(), kind: Kind::File, is_encrypted: false, content });
+    visit(Member::only(content));
     Vec::new()
 }
 

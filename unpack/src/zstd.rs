@@ -8,7 +8,7 @@ use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::bytes::{len, tail, u32_le};
-use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
+use crate::{Budget, Content, Limit, Member, Passwords, Trouble};
 
 const MAGIC: u32 = 0xfd2f_b528;
 const SKIP_MAGIC: u32 = 0x184d_2a50;
@@ -33,7 +33,7 @@ pub(crate) fn read(
     visit: &mut dyn FnMut(Member),
 ) -> Vec<Trouble> {
     let content = decode(content, content.len(), budget);
-    visit(Member { names: Vec::new(), kind: Kind::File, is_encrypted: false, content });
+    visit(Member::only(content));
     Vec::new()
 }
 
