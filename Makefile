@@ -53,9 +53,11 @@ target/nats/%:
 	dpkg-deb -x nats-server_*.deb "../$$version"; rm -rf "$$apt"; cd ..; \
 	"./$$version/usr/sbin/nats-server" --version; ln -sfn "$$version" "$*"
 
+# All tables, or some: `make bench ONLY="hop feed"`; tests/benches/table/main.rs has their names.
+ONLY ?=
 bench: tools
 	$(CARGO) build --release --locked --package mailweir
-	$(CARGO) bench --locked --package tests --bench table
+	$(CARGO) bench --locked --package tests --bench table $(if $(ONLY),-- --only $(ONLY))
 
 # Random faults; the same seed makes the same faults. `make test` runs a minute of it.
 SECONDS ?= 600

@@ -110,7 +110,7 @@ impl Default for TestMail {
 }
 
 /// Base64 in lines of 76 characters, each with CRLF.
-fn base64_lines(bytes: &[u8]) -> String {
+pub fn base64_lines(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len() * 4 / 3 + bytes.len() / 28 + 8);
     for line in bytes.chunks(57) {

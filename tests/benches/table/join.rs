@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 use crate::setup::{Checks, Running, System};
 
+/// Behind `--only`.
+pub(crate) const NAME: &str = "retries";
+
 const RETRIES: usize = 1_000;
 
 /// One line per system that has a ledger.

@@ -11,10 +11,34 @@ pub(crate) struct Role {
     pub(crate) pid: u32,
 }
 
-/// CPU seconds, user and system, of the process and every descendant, dead ones that were waited for included.
-pub(crate) fn cpu_seconds(role: &Role) -> Result<f64> {
-    let ticks = family(role.pid)?.into_iter().map(|pid| cpu_ticks(pid).unwrap_or(0)).sum::<u64>();
-    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+/// CPU time, user and system: seconds, or milliseconds per mail.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cpu {
+    /// Of the process and every descendant, dead ones that were waited for included.
+    pub(crate) all: f64,
+    /// Of it, that of the descendants.
+    pub(crate) children: f64,
+}
+
+impl Cpu {
+    /// What was used since then.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { all: self.all - before.all, children: self.children - before.children }
+    }
+
+    /// Milliseconds for each of `mails`.
+    pub(crate) fn per(self, mails: u32) -> Self {
+        let each = |seconds: f64| seconds * 1_000.0 / f64::from(mails);
+        Self { all: each(self.all), children: each(self.children) }
+    }
+}
+
+/// What a role has used so far, in seconds.
+pub(crate) fn cpu(role: &Role) -> Result<Cpu> {
+    let all: u64 = family(role.pid)?.into_iter().map(|pid| cpu_ticks(pid, &ALL).unwrap_or(0)).sum();
+    let own = cpu_ticks(role.pid, &OWN).unwrap_or(0);
+    let seconds = |ticks: u64| ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+    Ok(Cpu { all: seconds(all), children: seconds(all.saturating_sub(own)) })
 }
 
 /// Peak resident memory of the process and its descendants since [`forget_peak`], in MiB.
@@ -57,9 +81,12 @@ fn family(root: u32) -> Result<Vec<u32>> {
     Ok(members)
 }
 
-/// utime, stime, and those of the children that were waited for.
-fn cpu_ticks(pid: u32) -> Option<u64> {
-    [11, 12, 13, 14].into_iter().map(|field| stat_field(pid, field)).sum()
+/// Fields: utime and stime, and the same of the children that were waited for.
+const OWN: [usize; 2] = [11, 12];
+const ALL: [usize; 4] = [11, 12, 13, 14];
+
+fn cpu_ticks(pid: u32, fields: &[usize]) -> Option<u64> {
+    fields.iter().map(|field| stat_field(pid, *field)).sum()
 }
 
 /// A field of `/proc/PID/stat`, counted from the state, which follows the name in parentheses.

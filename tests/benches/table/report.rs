@@ -52,3 +52,10 @@ pub(crate) fn markdown(cells: &[Cell]) -> String {
 fn by_role(values: &[(&'static str, f64)], digits: usize) -> String {
     values.iter().map(|(role, value)| format!("{role} {value:.digits$}")).collect::<Vec<_>>().join(", ")
 }
+
+/// The one in the middle; of two the upper.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
