@@ -4,6 +4,8 @@
 //! taken for. Neither of the usual crates is safe alone as a judge (they stop at the first match, miss types, or
 //! downgrade damaged files), so this table is ours.
 
+use std::borrow::Cow;
+
 /// How much of a part is looked at, in bytes: to the volume descriptor of an ISO image and a little beyond.
 pub(crate) const PREFIX_BYTES: usize = 40 * 1024;
 
@@ -115,9 +117,7 @@ pub(crate) fn labels(prefix: &[u8]) -> Vec<&'static str> {
             Offset(offset) => prefix.get(offset..).is_some_and(|rest| rest.starts_with(signature)),
             Within(limit) => memchr::memmem::find(head(prefix, limit), signature).is_some(),
             Text => text.get(..signature.len()).is_some_and(|start| start.eq_ignore_ascii_case(signature)),
-            TextWithin(limit) => head(&text, limit)
-                .windows(signature.len())
-                .any(|window| window.eq_ignore_ascii_case(signature)),
+            TextWithin(limit) => has_word(head(&text, limit), signature),
         };
         if is_match {
             labels.extend_from_slice(names);
@@ -135,14 +135,25 @@ fn head(bytes: &[u8], limit: usize) -> &[u8] {
     bytes.get(..limit).unwrap_or(bytes)
 }
 
+/// Whether `word` stands somewhere in `text`, without case.
+fn has_word(text: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else { return true };
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(|at| {
+        text.get(at..at.saturating_add(word.len())).is_some_and(|there| there.eq_ignore_ascii_case(word))
+    })
+}
+
 /// The start without byte order mark and leading blanks; UTF-16 without its zero bytes.
-fn plain_text(prefix: &[u8]) -> Vec<u8> {
+fn plain_text(prefix: &[u8]) -> Cow<'_, [u8]> {
     let start = head(prefix, 16 * 1024);
-    let is_utf16 = start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff");
-    let start =
-        start.strip_prefix(b"\xef\xbb\xbf").or_else(|| start.get(2..).filter(|_| is_utf16)).unwrap_or(start);
-    let is_kept = |byte: &u8| !(is_utf16 && *byte == 0);
-    start.iter().copied().filter(is_kept).skip_while(u8::is_ascii_whitespace).collect()
+    match start {
+        [0xff, 0xfe, rest @ ..] | [0xfe, 0xff, rest @ ..] => {
+            let bytes = rest.iter().copied().filter(|byte| *byte != 0);
+            bytes.skip_while(u8::is_ascii_whitespace).collect()
+        }
+        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest.trim_ascii_start()),
+        _ => Cow::Borrowed(start.trim_ascii_start()),
+    }
 }
 
 /// Programs that a few bytes do not tell: those of DOS and Windows, and what begins with 0xCAFEBABE.
