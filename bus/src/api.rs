@@ -84,6 +84,9 @@ pub(crate) async fn last_sequence(
     stream: &str,
     subject: &str,
 ) -> Result<Option<u64>, Unanswered> {
+    if inner.reachability.borrow().is_incomplete() {
+        return Err(Unanswered::Other("a stream is missing".into()));
+    }
     let which = format!(r#"{{"last_by_subj":"{subject}"}}"#);
     let last: LastMessage = ask(inner, &format!("STREAM.MSG.GET.{stream}"), which).await?;
     match (last.message, last.error) {

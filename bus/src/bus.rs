@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::create;
 use crate::link::{ConnectError, Link};
 use crate::metrics::Metrics;
 use crate::monitor::{self, Reachability};
@@ -107,7 +108,7 @@ impl Bus {
     /// make to an existing stream (retention, storage).
     pub async fn apply_topology(&self) -> Result<Vec<TopologyDiff>, TopologyError> {
         let diffs = self.topology().await?;
-        topology::apply(&self.inner.control, &self.inner.wanted(), &diffs).await?;
+        create::apply(&self.inner.control, &self.inner.wanted(), &diffs).await?;
         self.inner.suspicion.notify_one();
         Ok(diffs)
     }

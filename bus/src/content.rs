@@ -185,9 +185,11 @@ async fn get_by(inner: &Inner, link: &Link, stream_name: &str, sequence: u64) ->
         match stream.direct_get(sequence).await {
             Ok(message) => return Ok(message.payload),
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => {}
-            Err(error) => {
-                tracing::debug!(%error, stream_name, sequence, "direct get failed, asking the leader")
-            }
+            // No stream, perhaps, or one that is being set up: a server of 2.9.10 dies of a request for its messages.
+            Err(error) => return Err(unavailable(error.to_string())),
+        }
+        if inner.reachability.borrow().is_incomplete() {
+            return Err(unavailable("a stream is missing".into()));
         }
         // A replica may be behind; what the leader does not have is not there.
         inner.metrics.leader_reads.inc();

@@ -15,6 +15,7 @@ mod backlog;
 mod bus;
 mod client;
 mod content;
+mod create;
 mod delivery;
 mod due;
 mod fill;

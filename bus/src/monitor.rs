@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api;
 use crate::bus::Inner;
+use crate::create::create;
 use crate::link::Link;
 use crate::retry::Delays;
-use crate::topology::{self, TopologyDiff, TopologyError};
+use crate::topology::{self, TopologyDiff, TopologyError, Wanted};
 use crate::version::{Advice, advice};
 
 /// How often the log says again that the queue cannot be used.
@@ -23,6 +24,10 @@ const REASON_PAUSE: Duration = Duration::from_secs(5);
 const CUT_OFF_AFTER: Duration = Duration::from_secs(10);
 /// Looks at the streams are this far apart, however many workers are suspicious.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// The same while one waits for what vanished: none that was created meanwhile, and vanished again, is to be missed.
+const CREATE_LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// A server that needs longer to tell what it has may be deleting, and then answers all processes at once.
+const BUSY_FROM: Duration = Duration::from_millis(500);
 
 /// Whether the queue can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,17 @@ impl Reachability {
     /// Whether work can be done.
     pub fn is_reachable(&self) -> bool {
         *self == Self::Reachable
+    }
+
+    /// Whether a stream or a consumer is missing. A server of 2.9.10 dies when a message is asked for of a stream that is
+    /// just being set up.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        match self {
+            Self::Reachable | Self::Unreachable { .. } => false,
+            Self::TopologyMismatch { difference } => {
+                difference.iter().any(|diff| matches!(diff, TopologyDiff::Missing { .. }))
+            }
+        }
     }
 }
 
@@ -79,8 +95,10 @@ async fn watch_for_ever(inner: &Inner) {
     let mut advised = String::new();
     let mut delays = Delays::look();
     let mut silent_since: Option<Instant> = None;
+    let mut was_whole = false;
     loop {
-        let (state, silent) = look(inner).await;
+        let (state, silent) = look(inner, was_whole).await;
+        was_whole |= state.is_reachable();
         if state.is_reachable() {
             advise(inner, &mut advised);
             delays = Delays::look();
@@ -93,18 +111,22 @@ async fn watch_for_ever(inner: &Inner) {
             }
             Some(_) => {}
         }
-        inner.metrics.reachable.set(i64::from(state.is_reachable()));
         let pause = match &state {
             Reachability::Reachable => inner.settings.topology_interval,
             Reachability::Unreachable { .. } | Reachability::TopologyMismatch { .. } => delays.next(),
         };
-        inner.reachability.send_if_modified(|told| {
-            let changed = *told != state;
-            *told = state;
-            changed
-        });
+        tell(inner, state);
         wait(inner, pause).await;
     }
+}
+
+fn tell(inner: &Inner, state: Reachability) {
+    inner.metrics.reachable.set(i64::from(state.is_reachable()));
+    inner.reachability.send_if_modified(|told| {
+        let changed = *told != state;
+        *told = state;
+        changed
+    });
 }
 
 /// Until it is time to look again.
@@ -138,13 +160,13 @@ async fn elsewhere(inner: &Inner, link: &Link) {
 }
 
 /// What the queue is like, and the connection whose server does not answer although it stands.
-async fn look(inner: &Inner) -> (Reachability, Option<&Link>) {
+async fn look(inner: &Inner, was_whole: bool) -> (Reachability, Option<&Link>) {
     for link in [&inner.control, &inner.bulk] {
         if !link.is_connected() {
             return (Reachability::Unreachable { why: link.why() }, None);
         }
     }
-    let difference = match inner.control.while_connected(examine(inner)).await {
+    let difference = match inner.control.while_connected(examine(inner, was_whole)).await {
         None => return (Reachability::Unreachable { why: inner.control.why() }, None),
         Some(Err(error)) => {
             return (Reachability::Unreachable { why: error.to_string() }, Some(&inner.control));
@@ -163,19 +185,58 @@ async fn look(inner: &Inner) -> (Reachability, Option<&Link>) {
 }
 
 /// Compares, and creates what is missing or has to be made anew, if that is allowed and nothing else is wrong.
-async fn examine(inner: &Inner) -> Result<Vec<TopologyDiff>, TopologyError> {
+async fn examine(inner: &Inner, was_whole: bool) -> Result<Vec<TopologyDiff>, TopologyError> {
     let wanted = inner.wanted();
+    let may_create = |diffs: &[TopologyDiff]| {
+        !diffs.is_empty() && diffs.iter().all(is_creatable) && inner.settings.create_streams
+    };
     let diffs = topology::compare(&inner.control, &wanted).await?;
-    let is_creatable =
-        |diff: &TopologyDiff| matches!(diff, TopologyDiff::Missing { .. } | TopologyDiff::Ahead { .. });
-    if diffs.is_empty() || !diffs.iter().all(is_creatable) || !inner.settings.create_streams {
+    if !may_create(&diffs) {
+        return Ok(diffs);
+    }
+    let diffs = if was_whole { still_missing(inner, &wanted, diffs, may_create).await? } else { diffs };
+    if !may_create(&diffs) {
         return Ok(diffs);
     }
     for diff in &diffs {
         tracing::warn!("{diff}, creating it");
     }
-    topology::create(&inner.control, &wanted, &diffs).await?;
+    create(&inner.control, &wanted, &diffs).await?;
     topology::compare(&inner.control, &wanted).await
+}
+
+/// What differs after it did for a while, a different one in each process; at once what others have created meanwhile.
+///
+/// What vanishes under load is noticed by all processes at once, and while the server is still deleting it: such a
+/// server takes files of the new stream along and then stores nothing in it, or dies (2.9.10).
+async fn still_missing(
+    inner: &Inner,
+    wanted: &Wanted,
+    difference: Vec<TopologyDiff>,
+    may_create: impl Fn(&[TopologyDiff]) -> bool,
+) -> Result<Vec<TopologyDiff>, TopologyError> {
+    tell(inner, Reachability::TopologyMismatch { difference });
+    let wait = Delays::create().next();
+    let mut since = Instant::now();
+    loop {
+        sleep(CREATE_LOOK_PAUSE.min(wait.saturating_sub(since.elapsed()))).await;
+        let start = Instant::now();
+        let diffs = topology::compare(&inner.control, wanted).await?;
+        if start.elapsed() >= BUSY_FROM {
+            since = Instant::now();
+        }
+        if !may_create(&diffs) || since.elapsed() >= wait {
+            return Ok(diffs);
+        }
+    }
+}
+
+/// Whether creating is enough to mend it.
+fn is_creatable(diff: &TopologyDiff) -> bool {
+    match diff {
+        TopologyDiff::Missing { .. } | TopologyDiff::Ahead { .. } => true,
+        TopologyDiff::Differs { .. } => false,
+    }
 }
 
 /// Once per server version.

@@ -46,6 +46,17 @@ pub struct RelayJob {
     pub claims: Claims,
 }
 
+/// What the ledger knows of a mail whose content is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It came to an end, and the ingress was told what is known.
+    Told,
+    /// Nobody has claimed it.
+    Open,
+    /// There is no ledger, or no answer.
+    Unknown,
+}
+
 impl Bus {
     /// Pulls verdicts, hands them over, tells the ingress what came back and cleans up, until `drain` is cancelled
     /// and all that was handed over is finished. Waits, and says so, while the queue cannot be used. Also sweeps away
@@ -211,15 +222,18 @@ where
         deadline: Deadline,
     ) -> Settle {
         let job = &judged.job;
-        if let ContentError::Missing(_) = error
-            && let Some(settle) = self.known(judged, deadline).await
-        {
-            return settle;
+        let ended = match error {
+            ContentError::Missing(_) => self.ended(judged, deadline).await,
+            ContentError::Corrupt(_) | ContentError::Unavailable { .. } => Ended::Open,
+        };
+        if let Ended::Told = ended {
+            self.remove(judged).await;
+            return Settle::Ack;
         }
         put_aside(&self.inner, job.tx, error);
         match error {
             ContentError::Unavailable { .. } => Settle::Nak(self.inner.settings.retry_delay),
-            ContentError::Missing(_) if delivery.deliveries > 1 => {
+            ContentError::Missing(_) if ended == Ended::Unknown && delivery.deliveries > 1 => {
                 // Removed by the egress that finished it before its ack was heard; what it told the ingress stands.
                 self.remove(judged).await;
                 Settle::Ack
@@ -233,21 +247,25 @@ where
         }
     }
 
-    /// A mail without content of which the ledger knows: it was given up, or another egress finished it and may not
-    /// have been heard.
-    async fn known(&self, judged: &Judged, deadline: Deadline) -> Option<Settle> {
-        let ledger = self.inner.settings.ledger?;
+    /// Whether a mail without content was given up, or finished by another egress that may not have been heard.
+    async fn ended(&self, judged: &Judged, deadline: Deadline) -> Ended {
+        let Some(ledger) = self.inner.settings.ledger else {
+            return Ended::Unknown;
+        };
         let Job { tx, key, envelope, .. } = &judged.job;
         let until = deadline.at().into();
-        let looked = look(&self.inner, &ledger, (*tx, *key), envelope, until).await.ok()?;
-        looked.attempt?;
+        let Ok(looked) = look(&self.inner, &ledger, (*tx, *key), envelope, until).await else {
+            return Ended::Unknown;
+        };
+        if looked.attempt.is_none() {
+            return Ended::Open;
+        }
         if looked.results.len() == envelope.recipients().len() {
             let mut outcomes = Outcomes::unknown(envelope);
             looked.results.into_iter().for_each(|(position, reply)| outcomes.set(position, reply));
             notice::tell(&self.inner, &judged.job, &outcomes, deadline).await;
         }
-        self.remove(judged).await;
-        Some(Settle::Ack)
+        Ended::Told
     }
 
     async fn remove(&self, judged: &Judged) {

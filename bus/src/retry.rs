@@ -27,12 +27,26 @@ impl Delays {
         Self::between(Duration::from_millis(200), Duration::from_secs(2))
     }
 
+    /// Before what vanished is created anew: 1 to 3 s, different in each process.
+    pub(crate) fn create() -> Self {
+        Self::scattered(Duration::from_secs(2), Duration::from_secs(3), 0.5)
+    }
+
+    /// Between a stream and its consumers: 100 to 300 ms, different in each process.
+    pub(crate) fn set_up() -> Self {
+        Self::scattered(Duration::from_millis(200), Duration::from_millis(300), 0.5)
+    }
+
     fn between(first: Duration, longest: Duration) -> Self {
+        Self::scattered(first, longest, 0.2)
+    }
+
+    fn scattered(first: Duration, longest: Duration, share: f64) -> Self {
         let generator = ExponentialBackoffBuilder::new()
             .with_initial_interval(first)
             .with_max_interval(longest)
             .with_multiplier(2.0)
-            .with_randomization_factor(0.2)
+            .with_randomization_factor(share)
             .with_max_elapsed_time(None)
             .build();
         Self { generator, longest }

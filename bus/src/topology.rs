@@ -185,11 +185,11 @@ impl Comparison {
     }
 }
 
-fn stream_object(name: &str) -> String {
+pub(crate) fn stream_object(name: &str) -> String {
     format!("stream {name}")
 }
 
-fn consumer_object(stream: &str, durable: &str) -> String {
+pub(crate) fn consumer_object(stream: &str, durable: &str) -> String {
     format!("consumer {stream}/{durable}")
 }
 
@@ -253,11 +253,11 @@ pub(crate) async fn compare(link: &Link, wanted: &Wanted) -> Result<Vec<Topology
     Ok(diffs)
 }
 
-fn durable(consumer: &WantedConsumer) -> &str {
+pub(crate) fn durable(consumer: &WantedConsumer) -> &str {
     consumer.config.durable_name.as_deref().unwrap_or_default()
 }
 
-fn failed(attempted: String) -> impl FnOnce(&dyn std::error::Error) -> TopologyError {
+pub(crate) fn failed(attempted: String) -> impl FnOnce(&dyn std::error::Error) -> TopologyError {
     move |error| {
         let mut why = error.to_string();
         let mut source = error.source();
@@ -325,70 +325,4 @@ async fn ahead(
         delivered,
         last,
     }))
-}
-
-/// Creates what `diffs` says is missing, and makes those anew that are ahead of their streams: what they are given once
-/// more, the ledger knows. Nothing else.
-pub(crate) async fn create(
-    link: &Link,
-    wanted: &Wanted,
-    diffs: &[TopologyDiff],
-) -> Result<(), TopologyError> {
-    let is_missing = |object: &str| {
-        diffs
-            .iter()
-            .any(|diff| matches!(diff, TopologyDiff::Missing { object: missing } if missing == object))
-    };
-    for config in &wanted.streams {
-        if is_missing(&stream_object(&config.name)) {
-            let attempted = failed(format!("creating stream {}", config.name));
-            link.js.create_stream(config.clone()).await.map_err(|error| attempted(&error))?;
-        }
-    }
-    let is_ahead = |name: &str| {
-        diffs.iter().any(|diff| matches!(diff, TopologyDiff::Ahead { object, .. } if object == name))
-    };
-    for consumer in &wanted.consumers {
-        let object = consumer_object(&consumer.stream, durable(consumer));
-        if is_ahead(&object) {
-            let attempted = failed(format!("deleting {object}"));
-            let deleted =
-                link.js.delete_consumer_from_stream(durable(consumer), consumer.stream.as_str()).await;
-            deleted.map_err(|error| attempted(&error))?;
-        }
-        if is_ahead(&object) || is_missing(&object) {
-            put_consumer(link, consumer).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes the server's streams and consumers what they must be.
-pub(crate) async fn apply(link: &Link, wanted: &Wanted, diffs: &[TopologyDiff]) -> Result<(), TopologyError> {
-    create(link, wanted, diffs).await?;
-    let differs = |name: &str| {
-        diffs.iter().any(|diff| matches!(diff, TopologyDiff::Differs { object, .. } if object == name))
-    };
-    for config in &wanted.streams {
-        if differs(&stream_object(&config.name)) {
-            let attempted = failed(format!("updating stream {}", config.name));
-            link.js.update_stream(config.clone()).await.map_err(|error| attempted(&error))?;
-        }
-    }
-    for consumer in &wanted.consumers {
-        if differs(&consumer_object(&consumer.stream, durable(consumer))) {
-            put_consumer(link, consumer).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Creates a consumer, or updates the one that is there.
-async fn put_consumer(link: &Link, consumer: &WantedConsumer) -> Result<(), TopologyError> {
-    let attempted = failed(format!("creating consumer {}/{}", consumer.stream, durable(consumer)));
-    link.js
-        .create_consumer_on_stream(consumer.config.clone(), consumer.stream.as_str())
-        .await
-        .map(drop)
-        .map_err(|error| attempted(&error))
 }

@@ -79,6 +79,9 @@ impl Store<'_> {
 
 /// One try to read what was last written under `subject`, from the leader.
 pub(super) async fn last<H: DeserializeOwned>(inner: &Inner, subject: &str) -> Result<Option<H>, NotRead> {
+    if inner.reachability.borrow().is_incomplete() {
+        return Err(NotRead::Away("a stream is missing".into()));
+    }
     let link = &inner.control;
     let read = async {
         let stream = link.js.get_stream_no_info(&inner.names.ledger).await;
