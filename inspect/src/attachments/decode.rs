@@ -10,6 +10,7 @@ const BASE64_VALUES: [u8; 256] = base64_values();
 /// Above all values.
 const NOT_BASE64: u8 = 0x80;
 
+#[expect(clippy::indexing_slicing, reason = "a constant: a mistake does not compile")]
 const fn base64_values() -> [u8; 256] {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut values = [NOT_BASE64; 256];
@@ -22,6 +23,7 @@ const fn base64_values() -> [u8; 256] {
 }
 
 /// Up to `bytes_max` bytes of base64; whatever is not of the alphabet is skipped, padding included.
+#[expect(clippy::indexing_slicing, reason = "every byte is within 256 values")]
 pub(crate) fn base64(input: &[u8], bytes_max: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity((input.len() / 4 * 3 + 3).min(bytes_max));
     let (mut bits, mut count) = (0_u32, 0_u32);
@@ -55,6 +57,7 @@ pub(crate) fn base64(input: &[u8], bytes_max: usize) -> Vec<u8> {
 }
 
 /// Four bytes of the alphabet.
+#[expect(clippy::indexing_slicing, reason = "every byte is within 256 values")]
 fn base64_group(group: [u8; 4]) -> Option<[u8; 3]> {
     let [a, b, c, d] = group.map(|byte| BASE64_VALUES[usize::from(byte)]);
     if (a | b | c | d) & NOT_BASE64 != 0 {
