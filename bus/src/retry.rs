@@ -70,4 +70,12 @@ mod tests {
         assert!(drawn.iter().all(|delay| *delay <= Duration::from_millis(250)));
         assert!(drawn[49] >= Duration::from_millis(200));
     }
+
+    #[test]
+    fn processes_create_at_different_times() {
+        let drawn: Vec<_> = (0..50).map(|_| Delays::create().next()).collect();
+        let (first, last) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
+        assert!(*first >= Duration::from_secs(1) && *last <= Duration::from_secs(3));
+        assert!(*last - *first >= Duration::from_millis(500), "{first:?} to {last:?}");
+    }
 }

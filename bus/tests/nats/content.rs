@@ -1,12 +1,15 @@
 //! Contents above the inline limit.
 
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::PullConsumer;
 use bus::{Client, Settings, Work};
+use futures_util::StreamExt as _;
 use proto::Outcomes;
 
 use crate::server::Server;
 use crate::world::{
-    Process, ask, clean, clean_streams, codes, holds, jetstream, large_content, mail_to, ok, relay_category,
-    relay_ok, scan_clean, settings, text,
+    Process, ask, clean, clean_streams, codes, holds, jetstream, large_content, mail, mail_to, ok,
+    relay_category, relay_ok, scan_clean, settings, text, with_ledger,
 };
 
 #[tokio::test]
@@ -108,4 +111,32 @@ async fn a_mail_with_a_missing_chunk_is_never_clean() {
     clean_streams(&server).await;
     assert_eq!(process.metric("mailweir_bus_poisoned_total"), 1.0);
     assert_eq!(process.metric("mailweir_bus_put_aside_total{reason=\"missing\"}"), 4.0);
+}
+
+/// An egress died before its dot, and somebody deleted the job: the ledger knows that nobody else can have finished it.
+#[tokio::test]
+async fn a_mail_that_lost_its_content_and_that_nobody_claimed_is_told_so_at_once() {
+    let server = Server::start().await;
+    let process = Process::reachable(with_ledger(&server)).await;
+    let client = Client::new(&process.bus);
+    let _worker = process.scan(scan_clean);
+    let asked = ask(&client, mail());
+    tokio::pin!(asked);
+    let streams = jetstream(&server).await;
+    let lost = async {
+        holds(&server, "VERDICT", 1).await;
+        let verdicts = streams.get_stream("VERDICT").await.unwrap();
+        let relay: PullConsumer = verdicts.get_consumer("relay").await.unwrap();
+        let verdict = relay.fetch().max_messages(1).messages().await.unwrap().next().await.unwrap().unwrap();
+        assert!(streams.get_stream("MAIL").await.unwrap().delete_message(1).await.unwrap());
+        verdict.ack_with(AckKind::Nak(None)).await.unwrap();
+    };
+    tokio::select! {
+        _ = &mut asked => panic!("nobody could answer"),
+        () = lost => {}
+    }
+    let _egress = process.relay(|job| async move { panic!("{} has no content", job.mail.tx) });
+    assert_eq!(text(&asked.await), "451 4.3.0 content was damaged on its way, try again");
+    holds(&server, "VERDICT", 0).await;
+    assert_eq!(process.metric("mailweir_bus_put_aside_total{reason=\"missing\"}"), 1.0);
 }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
 use bus::{Client, Reachability, Settings, TopologyDiff};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::server::Server;
 use crate::world::{Process, ask, clean_streams, codes, jetstream, mail, relay_ok, scan_clean, settings};
@@ -93,6 +95,20 @@ async fn deleted_streams_are_made_again_and_the_flow_goes_on() {
     }
     assert_eq!(codes(&ask(&client, mail()).await), [250]);
     clean_streams(&server).await;
+}
+
+/// The server may still be deleting it. That it is missing is told meanwhile, so that nobody asks for its messages.
+#[tokio::test]
+async fn a_stream_that_vanished_is_told_at_once_and_made_again_a_little_later() {
+    let server = Server::start().await;
+    let process = Process::reachable(settings(&server)).await;
+    let _worker = process.scan(scan_clean);
+    let deleted = Instant::now();
+    jetstream(&server).await.delete_stream("MAIL").await.unwrap();
+    let told = process.until(mismatch).await.to_string();
+    assert!(told.contains("stream MAIL does not exist"), "{told}");
+    process.until(Reachability::is_reachable).await;
+    assert!(deleted.elapsed() >= Duration::from_secs(1), "made after {:?}", deleted.elapsed());
 }
 
 #[tokio::test]
