@@ -33,7 +33,9 @@ pub(crate) async fn load(to: &str, mails: Mails<'_>, connections: u32, count: u3
         }
     };
     let output = command.output().await?;
-    ensure!(output.status.success(), "load failed: {}", String::from_utf8_lossy(&output.stderr));
+    // What was not accepted stands in the report.
+    let told = [&output.stderr[..], &output.stdout].concat();
+    ensure!(output.status.success(), "load to {to} failed: {}", String::from_utf8_lossy(&told));
     serde_json::from_slice(&output.stdout).context("reading the report of load")
 }
 

@@ -58,6 +58,9 @@ impl Checks {
     }
 }
 
+/// The next hop; it has no state that could be asked for.
+const SINK: &str = "sink";
+
 /// Everything that runs for one system; it ends when this is dropped.
 pub(crate) struct Running {
     /// Where the load goes.
@@ -96,7 +99,7 @@ impl Running {
         open_to_all(&directory);
         let socket = directory.join("sink.sock");
         let next_hop = format!("unix:{}", socket.display());
-        self.node("sink", &["--listen", &next_hop], &directory).await;
+        self.node(SINK, &["--listen", &next_hop], &directory).await;
         open_to_all(&socket);
         let clamd = self._clamd.as_ref().map(Clamd::unix);
         let scan = scan_flags(checks, clamd.as_deref());
@@ -127,6 +130,11 @@ impl Running {
                 self._amavis = Some(amavis);
             }
         }
+        for node in &mut self._nodes {
+            if node.process.name() != SINK {
+                node.until_ready().await;
+            }
+        }
         if let Some(clamd) = &self._clamd {
             self.roles.push(Role { name: "clamd", pid: clamd.process().id() });
         }
@@ -134,7 +142,8 @@ impl Running {
 
     /// Starts a role and returns where it listens, when it does.
     async fn node(&mut self, role: &'static str, args: &[&str], directory: &Path) -> String {
-        let args: Vec<String> = [&[role], args].concat().into_iter().map(str::to_owned).collect();
+        let admin: &[&str] = if role == SINK { &[] } else { &["--admin", "127.0.0.1:0"] };
+        let args: Vec<String> = [&[role], args, admin].concat().into_iter().map(str::to_owned).collect();
         let node = Node::start(role, &args, directory).await;
         let listens = matches!(role, "standalone" | "ingress");
         let endpoint = if listens { node.endpoint("lmtp") } else { String::new() };
