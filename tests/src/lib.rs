@@ -36,3 +36,4 @@ pub mod system;
 pub mod tmpfs;
 pub mod transcript;
 pub mod wait;
+pub mod zip;

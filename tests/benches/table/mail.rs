@@ -8,9 +8,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use flate2::write::{DeflateEncoder, ZlibEncoder};
+use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 use harness::mails::base64_lines;
+use harness::zip::zip;
 
 const BOUNDARY: &str = "=_part_of_the_bench";
 /// Of the text, in bytes, whatever the size of the mail is.
@@ -170,33 +171,4 @@ fn png(points: &[u8]) -> Vec<u8> {
 
 fn u32_be(number: usize) -> [u8; 4] {
     u32::try_from(number).expect("a small number").to_be_bytes()
-}
-
-/// Deflated members.
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let le = |number: usize| u32::try_from(number).expect("a small number").to_le_bytes();
-    let (mut out, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in members {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(content).expect("pack into memory");
-        let packed = encoder.finish().expect("pack into memory");
-        let mut crc = Crc::new();
-        crc.update(content);
-        let (sum, name_bytes) = (crc.sum().to_le_bytes(), le(name.len()));
-        let common = [
-            &[20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0x5a][..],
-            &sum,
-            &le(packed.len()),
-            &le(content.len()),
-            &name_bytes[..2],
-            &[0, 0],
-        ]
-        .concat();
-        let central = [b"PK\x01\x02\x14\0", &common[..], &[0; 10], &le(out.len()), name.as_bytes()].concat();
-        out.extend([b"PK\x03\x04", &common[..], name.as_bytes(), &packed].concat());
-        directory.extend(central);
-    }
-    let count = &le(members.len())[..2];
-    let end = [b"PK\x05\x06\0\0\0\0", count, count, &le(directory.len()), &le(out.len()), b"\0\0"].concat();
-    [out, directory, end].concat()
 }

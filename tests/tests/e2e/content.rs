@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
-use flate2::{Compression, Crc, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
 use harness::client::Client;
 use harness::mails::{TestMail, added_fields};
 use harness::next_hop::NextHop;
 use harness::system::{Mode, System};
+use harness::zip::{encrypted_zip, zip};
 
 in_both_modes! {
     light;
@@ -14,41 +15,17 @@ in_both_modes! {
     a_bomb_is_over_the_limit_and_nobody_else_notices,
 }
 
-/// A zip with one stored member.
-fn zip(name: &str, content: &[u8], is_encrypted: bool) -> Vec<u8> {
-    let mut crc = Crc::new();
-    crc.update(content);
-    // What is not encrypted as it says would be noticed.
-    let sum = if is_encrypted { !crc.sum() } else { crc.sum() };
-    let size = u32::try_from(content.len()).unwrap().to_le_bytes();
-    let name_bytes = u16::try_from(name.len()).unwrap().to_le_bytes();
-    let common = [
-        &[20, 0, u8::from(is_encrypted), 0, 0, 0, 0, 0, 0x21, 0x5a][..],
-        &sum.to_le_bytes(),
-        &size,
-        &size,
-        &name_bytes,
-        &[0, 0],
-    ]
-    .concat();
-    let local = [b"PK\x03\x04", &common[..], name.as_bytes(), content].concat();
-    let central = [b"PK\x01\x02\x14\0", &common[..], &[0; 14], name.as_bytes()].concat();
-    let bytes = u32::try_from(central.len()).unwrap().to_le_bytes();
-    let offset = u32::try_from(local.len()).unwrap().to_le_bytes();
-    [&local[..], &central, b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &bytes, &offset, b"\0\0"].concat()
-}
-
 async fn what_is_in_an_archive_decides(mode: Mode) {
     let hop = NextHop::smtp().await;
     let system = System::build(mode, &hop.target()).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
-    let inner = zip("run.scr", b"harmless", false);
+    let inner = zip(&[("run.scr", b"harmless")]);
     let mut sent = Vec::new();
     for (archive, reply) in [
-        (zip("setup.exe", b"harmless", false), "554 5.7.0 rejected, BANNED: *setup.exe*"),
-        (zip("inner.zip", &inner, false), "554 5.7.0 rejected, BANNED: *run.scr*"),
-        (zip("letter.txt", b"harmless", false), "250 *"),
-        (zip("letter.txt", b"0123456789abcdef", true), "250 *"),
+        (zip(&[("setup.exe", b"harmless")]), "554 5.7.0 rejected, BANNED: *setup.exe*"),
+        (zip(&[("inner.zip", &inner)]), "554 5.7.0 rejected, BANNED: *run.scr*"),
+        (zip(&[("letter.txt", b"harmless")]), "250 *"),
+        (encrypted_zip(&[("letter.txt", b"0123456789abcdef")]), "250 *"),
     ] {
         let mail = TestMail::new().attachment("a.zip", &archive);
         client.submit_expecting(&mail, reply).await;
