@@ -44,6 +44,7 @@ pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let clamd = read_clamd(reader);
     Settings {
         scanners: super::scanners::read(reader, clamd.is_some()),
+        verdict_cache: super::verdict_cache::read(reader),
         spam: super::scanners::read_levels(reader),
         clamd,
         attachments: read_attachments(reader),
