@@ -33,6 +33,7 @@ mod content;
 mod contract;
 mod documents;
 mod faults_nats;
+mod feed;
 mod fixtures;
 mod inspect;
 mod ledger;
