@@ -9,8 +9,6 @@ use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use tokio::time::{advance, sleep};
 
-use proto::SpamScore;
-
 use super::*;
 use crate::Metrics;
 use crate::pool::testing::minute;
@@ -117,7 +115,7 @@ async fn a_verdict_is_used_for_its_time_from_the_start_of_its_scan() {
 #[tokio::test(start_paused = true)]
 async fn failures_scores_and_long_names_are_not_kept() {
     let long = Outcome::Infected("x".repeat(NAME_BYTES_MAX + 1));
-    for answer in [failed(), Ok(Outcome::Score(Box::new(SpamScore::default()))), Ok(long)] {
+    for answer in [failed(), Ok(Outcome::Score(Box::default())), Ok(long)] {
         let world = usual();
         for _ in 0..3 {
             assert_eq!(world.ask("x", Some("1"), &answer).await, answer);
