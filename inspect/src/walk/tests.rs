@@ -1,6 +1,7 @@
 //! The rule on whole mails.
 
 mod archives;
+mod clamav;
 mod make;
 mod readings;
 mod tricks;
