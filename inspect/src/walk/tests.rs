@@ -4,6 +4,7 @@ mod archives;
 mod clamav;
 mod make;
 mod readings;
+mod rows;
 mod tricks;
 
 use proptest::prelude::*;
