@@ -6,15 +6,15 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use proto::inspection::{
-    Found, FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, REPORT_NAME_BYTES_MAX, Report, Setup,
-    encode, header, prefix,
+    Found, FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, Part, REPORT_NAME_BYTES_MAX, Report,
+    Setup, encode, header, prefix,
 };
 use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::banned::RuleError;
 use crate::faults::{self, Reaction};
-use crate::walk::{Inspection, Seen};
+use crate::walk::{Fed, Inspection, Seen};
 
 /// What holds the process.
 pub trait Held {
@@ -78,7 +78,7 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
         let content_bytes_max = setup.rules.limits.content_bytes_max;
         let cpu = Duration::from_secs(setup.cpu_seconds_max);
         let inspection = Inspection::new(setup.rules, cpu)?;
-        while let Some((Inspect { serial }, content)) = self.take(content_bytes_max)? {
+        while let Some((Inspect { serial, wanted }, content)) = self.take(content_bytes_max)? {
             self.held.before_mail()?;
             if self.has_faults
                 && let Reaction::Instead(bytes) = faults::react(&content)
@@ -88,9 +88,13 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
                 continue;
             }
             let start = micros();
-            let Seen { mut findings, opened } = inspection.inspect(&content);
+            let Seen { mut findings, opened, parts } = inspection.inspect(&content, wanted);
             findings.iter_mut().for_each(shorten);
             let micros = micros().saturating_sub(start);
+            for Fed { content, is_hidden } in parts {
+                self.output.write_all(&encode(&Part { serial, is_hidden }, content.len())?)?;
+                self.output.write_all(&content)?;
+            }
             self.say(&Report { serial, micros, findings, opened })?;
         }
         Ok(())

@@ -26,7 +26,8 @@ pub(crate) fn read(
     let mut names = Vec::new();
     let mut bytes = Vec::new();
     let trouble = members(content, budget, &mut names, &mut bytes).err();
-    visit(Member { names, kind: Kind::File, is_encrypted: false, content: Content { bytes, trouble } });
+    let content = Content { bytes, trouble };
+    visit(Member { names, kind: Kind::File, is_encrypted: false, is_rare: false, content });
     Vec::new()
 }
 

@@ -35,7 +35,7 @@ impl<'a> Listing<'a> {
         self.budget.member()?;
         let content = content(self.budget);
         let trouble = content.trouble;
-        (self.visit)(Member { names: distinct(names), kind, is_encrypted, content });
+        (self.visit)(Member { names: distinct(names), kind, is_encrypted, is_rare: false, content });
         match trouble {
             Some(Trouble::Limit(limit)) if limit.is_final() => Err(limit),
             _ => Ok(()),

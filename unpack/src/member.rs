@@ -65,6 +65,8 @@ pub struct Member {
     pub kind: Kind,
     /// Behind a password, found out or not.
     pub is_encrypted: bool,
+    /// Packed by a method, or placed where, few other readers of the format see it.
+    pub is_rare: bool,
     /// What is in it.
     pub content: Content,
 }
@@ -72,6 +74,6 @@ pub struct Member {
 impl Member {
     /// The one file of a format that has no names.
     pub(crate) fn only(content: Content) -> Self {
-        Self { names: Vec::new(), kind: Kind::File, is_encrypted: false, content }
+        Self { names: Vec::new(), kind: Kind::File, is_encrypted: false, is_rare: false, content }
     }
 }

@@ -6,7 +6,7 @@
 use std::io::{Cursor, Read};
 
 use memchr::memmem;
-use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Error, Password};
+use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, EncoderMethod, Error, Password};
 
 use crate::bytes::{range, tail, u32_le};
 use crate::output::{Total, drain};
@@ -19,6 +19,17 @@ const PROGRAM_BYTES: usize = 4 * 1024 * 1024;
 const THREADS: u32 = 1;
 /// What a decoder needs beside its dictionary, in KiB.
 const OVERHEAD_KIB: u64 = 1024;
+
+/// What every reader has.
+const COMMON: [&[u8]; 7] = [
+    EncoderMethod::ID_COPY,
+    EncoderMethod::ID_LZMA,
+    EncoderMethod::ID_LZMA2,
+    EncoderMethod::ID_PPMD,
+    EncoderMethod::ID_BCJ_X86,
+    EncoderMethod::ID_BCJ2,
+    EncoderMethod::ID_AES256_SHA256,
+];
 
 pub(crate) fn is(content: &[u8]) -> bool {
     start(content).is_some()
@@ -109,7 +120,7 @@ impl Reader<'_> {
         let blocks = self.archive.files.iter().zip(&self.archive.stream_map.file_block_index);
         for (entry, _) in blocks.filter(|(_, block)| block.is_none()) {
             budget.member()?;
-            visit(member(entry, false, Content { bytes: Vec::new(), trouble: None }));
+            visit(member(entry, Packing::default(), Content { bytes: Vec::new(), trouble: None }));
         }
         self.ended.map_or(Ok(()), Err)
     }
@@ -126,6 +137,7 @@ impl Reader<'_> {
         let first = map.block_first_file_index.get(index).copied().unwrap_or(usize::MAX);
         let files = archive.files.iter().zip(&map.file_block_index).skip(first);
         let entries = files.take_while(|(_, block)| **block == Some(index)).map(|(entry, _)| entry);
+        let is_rare = self.is_rare(index);
         let (attempt, is_encrypted) = match self.ended {
             None => self.open(index, budget, visit),
             ended => (Attempt { given: 0, trouble: ended }, archive.is_file_encrypted(first)),
@@ -133,10 +145,17 @@ impl Reader<'_> {
         let missing = attempt.trouble.or(Some(Trouble::Damaged("7z data")));
         for entry in entries.skip(attempt.given) {
             budget.member()?;
-            visit(member(entry, is_encrypted, Content { bytes: Vec::new(), trouble: missing }));
+            let packing = Packing { is_encrypted, is_rare };
+            visit(member(entry, packing, Content { bytes: Vec::new(), trouble: missing }));
         }
         self.ended = self.ended.or(attempt.trouble.filter(|trouble| trouble.is_final()));
         Ok(())
+    }
+
+    /// Whether a block is packed otherwise than nearly all are.
+    fn is_rare(&self, index: usize) -> bool {
+        let coders = self.archive.blocks.get(index).into_iter().flat_map(|block| &block.coders);
+        coders.into_iter().any(|coder| !COMMON.contains(&coder.encoder_method_id()))
     }
 
     /// Decodes a block with the first word that fits; whether it needs one.
@@ -167,6 +186,7 @@ impl Reader<'_> {
         visit: &mut dyn FnMut(Member),
     ) -> Attempt {
         let mut attempt = Attempt { given: 0, trouble: None };
+        let packing = Packing { is_encrypted: word.is_some(), is_rare: self.is_rare(index) };
         let mut source = Cursor::new(self.content);
         let none = Password::empty();
         let decoder = BlockDecoder::new_with_memory_limit(
@@ -192,7 +212,7 @@ impl Reader<'_> {
                 _ => self.total.check(budget).err().map(Trouble::from),
             };
             attempt.given += 1;
-            visit(member(entry, word.is_some(), content));
+            visit(member(entry, packing, content));
             Ok(attempt.trouble.is_none())
         });
         if let Err(error) = result {
@@ -202,6 +222,13 @@ impl Reader<'_> {
     }
 }
 
+/// How a block is packed.
+#[derive(Clone, Copy, Default)]
+struct Packing {
+    is_encrypted: bool,
+    is_rare: bool,
+}
+
 /// What a block gave.
 struct Attempt {
     /// Fewer than there are when the trouble came before.
@@ -209,7 +236,8 @@ struct Attempt {
     trouble: Option<Trouble>,
 }
 
-fn member(entry: &ArchiveEntry, is_encrypted: bool, content: Content) -> Member {
+fn member(entry: &ArchiveEntry, packing: Packing, content: Content) -> Member {
+    let Packing { is_encrypted, is_rare } = packing;
     // The upper half holds the mode of Unix where the bit says so; 0x400 is Windows' own link.
     let attributes = entry.windows_attributes();
     let is_unix_link = attributes & 0x8000 != 0 && (attributes >> 16) & 0o170_000 == 0o120_000;
@@ -220,7 +248,7 @@ fn member(entry: &ArchiveEntry, is_encrypted: bool, content: Content) -> Member 
     } else {
         Kind::File
     };
-    Member { names: vec![entry.name().as_bytes().to_vec()], kind, is_encrypted, content }
+    Member { names: vec![entry.name().as_bytes().to_vec()], kind, is_encrypted, is_rare, content }
 }
 
 fn trouble_of(error: &Error, damaged: &'static str) -> Trouble {

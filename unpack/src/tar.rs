@@ -133,7 +133,7 @@ impl Reader<'_> {
         };
         let trouble = content.trouble;
         let kind = header.kind_by_name(&names);
-        visit(Member { names, kind, is_encrypted: false, content });
+        visit(Member { names, kind, is_encrypted: false, is_rare: false, content });
         match trouble {
             Some(trouble) if trouble.is_final() => Err(trouble),
             Some(_) | None => Ok(next),

@@ -110,7 +110,8 @@ impl Reader<'_> {
                 }
                 let content = Content { bytes: Vec::new(), trouble: Some(why) };
                 let is_encrypted = central.header.is_encrypted();
-                visit(Member { names: central.header.names, kind: Kind::File, is_encrypted, content });
+                let names = central.header.names;
+                visit(Member { names, kind: Kind::File, is_encrypted, is_rare: false, content });
             }
         }
         entries
@@ -200,11 +201,11 @@ impl Reader<'_> {
         if names.iter().any(|name| !self.names.insert(name.clone())) {
             self.tell(Trouble::Ambiguous("two members of one name"));
         }
-        let is_encrypted = entry.is_encrypted();
+        let (is_encrypted, is_rare) = (entry.is_encrypted(), entry.is_rare());
         let kind = kind(entry, &names);
         if self.ended.is_some() {
             let content = Content { bytes: Vec::new(), trouble: self.ended };
-            visit(Member { names, kind, is_encrypted, content });
+            visit(Member { names, kind, is_encrypted, is_rare, content });
             return Some(entry.local.data_at);
         }
         let reading = entry.read(self.content, bound, &mut self.keys, budget);
@@ -218,7 +219,7 @@ impl Reader<'_> {
             if let Some(trouble) = content.trouble.filter(|trouble| trouble.is_final()) {
                 self.end(trouble);
             }
-            visit(Member { names: names.clone(), kind, is_encrypted, content });
+            visit(Member { names: names.clone(), kind, is_encrypted, is_rare, content });
         }
         if let Err(limit) = self.total.check(budget) {
             self.end(limit.into());

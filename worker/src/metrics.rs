@@ -32,6 +32,11 @@ struct CheckLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScannerLabel {
+    scanner: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HostLabel {
     scanner: String,
     host: String,
@@ -63,6 +68,7 @@ pub struct Metrics {
     passed_unchecked: Counter,
     by_class: [Histogram; 3],
     checks: Histograms<CheckLabel>,
+    fed: Family<ScannerLabel, Counter>,
     pub(crate) attachments_seconds: Histogram,
     requests: Family<HostResult, Counter>,
     connects: Family<HostLabel, Counter>,
@@ -131,12 +137,20 @@ impl InspectMetrics {
 
 /// The handle of one check.
 #[derive(Clone, Debug)]
-pub(crate) struct CheckMetrics(Histogram);
+pub(crate) struct CheckMetrics {
+    seconds: Histogram,
+    fed: Counter,
+}
 
 impl CheckMetrics {
     /// Counts the time of one.
     pub(crate) fn observe(&self, time: Duration) {
-        self.0.observe(time.as_secs_f64());
+        self.seconds.observe(time.as_secs_f64());
+    }
+
+    /// Counts parts that it gets.
+    pub(crate) fn fed(&self, parts: usize) {
+        self.fed.inc_by(parts as u64);
     }
 }
 
@@ -196,6 +210,7 @@ impl Metrics {
             }),
             attachments_seconds: checks.get_or_create_owned(&CheckLabel { check: "attachments".into() }),
             checks: checks.clone(),
+            fed: Family::default(),
             requests: Family::default(),
             connects: Family::default(),
             busy: Family::default(),
@@ -221,6 +236,11 @@ impl Metrics {
             scans,
         );
         registry.register("mailweir_worker_check_seconds", "Time that one check took", checks);
+        registry.register(
+            "mailweir_worker_fed_parts",
+            "Parts of mails and members of archives that a virus scanner got one by one",
+            metrics.fed.clone(),
+        );
         metrics.register_hosts(registry);
         metrics
     }
@@ -287,7 +307,11 @@ impl Metrics {
 
     /// The handle of a check.
     pub(crate) fn check(&self, check: &str) -> CheckMetrics {
-        CheckMetrics(self.checks.get_or_create_owned(&CheckLabel { check: check.to_owned() }))
+        let label = CheckLabel { check: check.to_owned() };
+        CheckMetrics {
+            seconds: self.checks.get_or_create_owned(&label),
+            fed: self.fed.get_or_create_owned(&ScannerLabel { scanner: label.check }),
+        }
     }
 
     /// The handle of what the hosts of a clamd tell.

@@ -2,8 +2,10 @@
 //!
 //! It holds connections and counters and no other state, so any number of scans may run at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use proto::inspection::InForce;
@@ -12,7 +14,7 @@ use proto::{
 };
 
 use crate::fold::{Frame, Judged, fold};
-use crate::inspect::{Failure, Launch, Pool, Program};
+use crate::inspect::{Failure, Inspected, Launch, Pool, Program};
 use crate::scanners::spam::Spam;
 use crate::scanners::{Found, HostState, Scanners};
 use crate::{Metrics, Settings, policy};
@@ -56,8 +58,10 @@ impl Scanner {
     /// The verdict on `mail`, by `deadline` at the latest. There is no error: what went wrong is a finding.
     pub async fn scan(&self, mail: &Mail, deadline: Deadline) -> Verdict {
         let start = Instant::now();
-        let (scanned, (mut judged, attachments_time)) =
-            tokio::join!(self.scanners.scan(mail, deadline), self.attachments(mail, deadline));
+        let inspected = self.inspected(mail, deadline).shared();
+        let (scanned, inspected) =
+            tokio::join!(self.scanners.scan(mail, inspected.clone(), deadline), inspected,);
+        let mut judged = self.judge_attachments(&inspected);
         judged.extend(scanned.found.into_iter().map(|found| self.judge_found(found)));
         let marks =
             if self.scanners.score() { scanned.spam.marks(self.scanners.levels()) } else { Vec::new() };
@@ -74,7 +78,7 @@ impl Scanner {
         let time = start.elapsed();
         self.metrics.verdict(&verdict, disposition);
         self.metrics.scanned(mail.class(), time);
-        let told = Told { time, attachments: attachments_time, scanners: &scanned.told, score };
+        let told = Told { time, attachments: inspected.time, scanners: &scanned.told, score };
         log(mail, &verdict, disposition, &told);
         verdict
     }
@@ -129,18 +133,25 @@ impl Scanner {
         }
     }
 
-    async fn attachments(&self, mail: &Mail, deadline: Deadline) -> (Vec<Judged>, Duration) {
+    /// What is in the mail.
+    async fn inspected(&self, mail: &Mail, deadline: Deadline) -> Arc<Inspected> {
         let Some(pool) = &self.attachments else {
-            return (Vec::new(), Duration::ZERO);
+            return Arc::default();
         };
         let start = Instant::now();
-        let findings = pool.inspect(&mail.content, deadline).await;
-        let time = start.elapsed();
-        self.metrics.attachments_seconds.observe(time.as_secs_f64());
-        let judged = findings.into_iter().map(|found| {
-            self.judge(Finding { check: ATTACHMENTS.into(), category: found.category, name: found.name })
+        let mut inspected = pool.inspect(&mail.content, self.scanners.wanted(), deadline).await;
+        // Waiting for a free process is part of it.
+        inspected.time = start.elapsed();
+        self.metrics.attachments_seconds.observe(inspected.time.as_secs_f64());
+        Arc::new(inspected)
+    }
+
+    fn judge_attachments(&self, inspected: &Inspected) -> Vec<Judged> {
+        let judged = inspected.findings.iter().map(|found| {
+            let name = found.name.clone();
+            self.judge(Finding { check: ATTACHMENTS.into(), category: found.category, name })
         });
-        (judged.collect(), time)
+        judged.collect()
     }
 
     /// Header fields about spam, where anybody looks for it.

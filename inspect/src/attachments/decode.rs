@@ -115,6 +115,15 @@ pub(crate) fn quoted_printable(input: &[u8], bytes_max: usize) -> Vec<u8> {
     out
 }
 
+/// Whether every reader decodes it alike: behind each `=` are two hexadecimal digits or the end of a line.
+pub(crate) fn is_plain_quoted_printable(input: &[u8]) -> bool {
+    memchr::memchr_iter(b'=', input).all(|at| match input.get(at + 1..).unwrap_or_default() {
+        [b'\r', b'\n', ..] | [b'\n', ..] => true,
+        [high, low, ..] => hex(*high).is_some() && hex(*low).is_some(),
+        _ => false,
+    })
+}
+
 /// What is behind `=`, blanks and a line end (RFC 2045 section 6.7, rule 3).
 fn soft_break(rest: &[u8]) -> Option<&[u8]> {
     let blanks = rest.get(1..)?;

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use proto::Category;
 use proto::inspection::{AttachmentRules, Limits};
 
+use proto::inspection::Wanted;
+
 use super::*;
 
 const BANNED: &[u8] = b"Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n";
@@ -35,7 +37,11 @@ fn setup() -> Vec<u8> {
 }
 
 fn request(serial: u64, content: &[u8]) -> Vec<u8> {
-    [&encode(&Inspect { serial }, content.len()).unwrap(), content].concat()
+    asking(serial, Wanted::Nothing, content)
+}
+
+fn asking(serial: u64, wanted: Wanted, content: &[u8]) -> Vec<u8> {
+    [&encode(&Inspect { serial, wanted }, content.len()).unwrap(), content].concat()
 }
 
 fn run(input: &[u8], held: Fake) -> (Result<(), ServeError>, Vec<u8>) {
@@ -49,6 +55,31 @@ fn take<M: Message>(output: &mut &[u8]) -> M {
     let (header_bytes, rest) = rest.split_at(prefix::<M>(*bytes, 0).unwrap().header_bytes);
     *output = rest;
     header(header_bytes).unwrap()
+}
+
+fn take_part(output: &mut &[u8]) -> (Part, Vec<u8>) {
+    let (bytes, rest) = output.split_first_chunk::<PREFIX_BYTES>().unwrap();
+    let prefix = prefix::<Part>(*bytes, 1_000).unwrap();
+    let (header_bytes, rest) = rest.split_at(prefix.header_bytes);
+    let (content, rest) = rest.split_at(prefix.content_bytes);
+    *output = rest;
+    (header(header_bytes).unwrap(), content.to_vec())
+}
+
+#[test]
+fn what_is_wanted_comes_before_the_report() {
+    let mail = b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=";
+    let input =
+        [setup(), asking(7, Wanted::All, mail), asking(8, Wanted::Hidden, mail), request(9, mail)].concat();
+    let (result, output) = run(&input, Fake::default());
+    result.unwrap();
+    let mut output = output.as_slice();
+    take::<Hello>(&mut output);
+    assert_eq!(take_part(&mut output), (Part { serial: 7, is_hidden: false }, b"hello".to_vec()));
+    for serial in [7, 8, 9] {
+        assert_eq!(take::<Report>(&mut output).serial, serial);
+    }
+    assert_eq!(output, b"");
 }
 
 #[test]

@@ -7,11 +7,11 @@ use proto::Unchecked;
 use proto::inspection::Found;
 use unpack::{Budget, Format, Kind, Member, Passwords, Trouble};
 
-use super::Walk;
 use super::leaf::is_mail_file;
 use super::look::{self, Look};
 use super::place::{Place, shorten};
 use super::queue::Opening;
+use super::{Walk, feed};
 use crate::attachments::signatures;
 use crate::banned::{Attributes, Node};
 
@@ -37,6 +37,10 @@ impl Walk<'_> {
             let troubles = self.open_with_passwords(*format, content, place, budget);
             let mut attributes = place.node.attributes;
             let mut is_at_its_end = false;
+            let is_hidden = formats.len() > 1
+                || feed::is_hidden(*format, content)
+                || troubles.iter().any(|met| feed::is_doubtful(&met.trouble));
+            self.decide_members(is_hidden);
             for met in troubles {
                 match met.trouble {
                     Trouble::Limit(limit) => is_at_its_end |= limit.is_final(),
@@ -113,7 +117,7 @@ impl Walk<'_> {
 
     /// Judges a member, and keeps it where it has to be opened.
     fn member(&mut self, member: Member, archive: &Rc<Place>) -> Option<Met> {
-        let Member { mut names, kind, is_encrypted, content } = member;
+        let Member { mut names, kind, is_encrypted, is_rare, content } = member;
         for name in &mut names {
             if shorten(name) {
                 self.findings.over_limit("bytes of a name");
@@ -154,6 +158,11 @@ impl Walk<'_> {
         );
         self.judge(&place, || signatures::readable(&content.bytes));
         if is_file {
+            if is_rare || is_encrypted {
+                self.feed(&content.bytes, true);
+            } else {
+                self.feed.put_aside(&content.bytes);
+            }
             if is_mail_file(&place.node) || look::is_mail(&content.bytes) {
                 self.open_later(content.bytes.as_slice(), Opening::Mail, &place);
             }

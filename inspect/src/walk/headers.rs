@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use mail_parser::{HeaderName, MessagePart};
 
+use crate::attachments::decode;
 use crate::attachments::header::{self, Declared};
 
 /// Longest field that is read, in bytes.
@@ -112,6 +113,15 @@ impl Headers {
     pub(super) fn is_message(&self) -> bool {
         self.kinds.iter().filter_map(|kind| kind.strip_prefix("message/")).any(|subtype| {
             !matches!(subtype, "delivery-status" | "disposition-notification" | "feedback-report")
+        })
+    }
+
+    /// Whether every reader decodes `body` alike.
+    pub(super) fn has_usual_encoding(&self, body: &[u8]) -> bool {
+        self.encodings.iter().all(|encoding| match encoding.as_str() {
+            "base64" => true,
+            "quoted-printable" => decode::is_plain_quoted_printable(body),
+            other => !is_encoded(other),
         })
     }
 

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::Walk;
 use super::headers::Headers;
 use super::look::{self, Look};
 use super::place::{Place, has_extension, shorten};
 use super::queue::Opening;
 use super::views::views;
+use super::{Walk, feed};
 use crate::attachments::signatures::{self, PREFIX_BYTES};
 use crate::banned::{Attributes, Node};
 
@@ -62,7 +62,13 @@ impl Walk<'_> {
             let is_html = headers.kinds.contains("text/html");
             self.texts.add(text, headers.charset.as_deref().unwrap_or_default(), is_html);
         }
+        let readings = views.len();
         for (view, look) in views.into_iter().zip(looks) {
+            let is_decoded = matches!(view, Cow::Owned(_));
+            if let Some(is_hidden) = feed::of_part(headers, body, is_decoded, &look, readings) {
+                // Where the place is not known, no reader takes it for a part, or only some.
+                self.feed(&view, is_hidden || self.is_hidden || site.position == 0);
+            }
             self.open_view(view, look, headers, &place);
         }
     }

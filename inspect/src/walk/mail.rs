@@ -160,6 +160,7 @@ impl Walk<'_> {
         let Some(views) = self.decoded(body, headers) else { return };
         for view in views {
             if let Cow::Owned(decoded) = &view {
+                self.feed(decoded, true);
                 for kind in &headers.raw_kinds {
                     let mail = [b"Content-Type: ", kind.as_slice(), b"\r\n\r\n", decoded].concat();
                     self.open_later(mail, Opening::Mail, place);
@@ -177,6 +178,7 @@ impl Walk<'_> {
         let Some(body) = self.rest_of_part(reading, start, headers) else { return };
         for view in self.decoded(body, headers).into_iter().flatten() {
             if let Cow::Owned(decoded) = view {
+                self.feed(&decoded, true);
                 // It may be something else than it says.
                 self.leaf(&Site::within(place), &Headers::default(), &decoded);
                 self.open_later(decoded, Opening::Mail, place);
@@ -217,7 +219,8 @@ impl Walk<'_> {
             let has_headers = super::headers::line_starts(gap)
                 .any(|at| part_field(gap.get(at..).unwrap_or_default()).is_some());
             reading.needs_guess |= has_headers;
-            self.leaf(&Site::within(place), &Headers::default(), gap);
+            let text = without_delimiters(gap, &reading.shape.boundaries);
+            self.leaf(&Site::within(place), &Headers::default(), text);
         }
     }
 
@@ -277,4 +280,29 @@ impl Walk<'_> {
         });
         rest.get(..ends.min().unwrap_or(rest.len()))
     }
+}
+
+/// What stands between parts, without the delimiters at its ends: so the same text is the same content in every mail.
+fn without_delimiters<'c>(gap: &'c [u8], boundaries: &[Vec<u8>]) -> &'c [u8] {
+    let is_delimiter = |line: &[u8]| {
+        let name = line.trim_ascii_end().strip_prefix(b"--");
+        name.is_some_and(|name| {
+            let name = name.strip_suffix(b"--").unwrap_or(name);
+            boundaries.iter().any(|boundary| boundary == name)
+        })
+    };
+    let mut text = gap;
+    if let Some(end) = memchr::memchr(b'\n', text)
+        && let Some((first, rest)) = text.split_at_checked(end + 1)
+        && is_delimiter(first)
+    {
+        text = rest;
+    }
+    if let Some(start) = memchr::memrchr(b'\n', text)
+        && let Some((rest, last)) = text.split_at_checked(start + 1)
+        && is_delimiter(last)
+    {
+        text = rest;
+    }
+    text.trim_ascii()
 }

@@ -6,6 +6,7 @@
 //! `unpack`), and what is banned ([`judge`] is the seam).
 
 mod archive;
+mod feed;
 mod findings;
 mod guess;
 mod headers;
@@ -25,10 +26,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mail_parser::{HeaderName, MessageParser};
-use proto::inspection::{AttachmentRules, Found, Limits};
+use proto::inspection::{AttachmentRules, Found, Limits, Wanted};
 use proto::{Category, Unchecked};
 use rustix::time::{ClockId, clock_gettime};
 
+pub(crate) use self::feed::Fed;
+use self::feed::Feed;
 use self::findings::Findings;
 use self::place::Place;
 use self::queue::{Opening, Queue, Refused};
@@ -50,6 +53,8 @@ pub(crate) struct Seen {
     pub(crate) findings: Vec<Found>,
     /// Encrypted members whose password was known.
     pub(crate) opened: u64,
+    /// For virus scanners.
+    pub(crate) parts: Vec<Fed>,
 }
 
 impl Inspection {
@@ -66,12 +71,12 @@ impl Inspection {
     }
 
     /// What is found in `content`; a panic of a parser is a finding.
-    pub(crate) fn inspect(&self, content: &[u8]) -> Seen {
-        caught(|| self.walk(content))
+    pub(crate) fn inspect(&self, content: &[u8], wanted: Wanted) -> Seen {
+        caught(|| self.walk(content, wanted))
     }
 
-    fn walk(&self, content: &[u8]) -> Seen {
-        let mut walk = Walk::new(self, content.len());
+    fn walk(&self, content: &[u8], wanted: Wanted) -> Seen {
+        let mut walk = Walk::new(self, content.len(), wanted);
         if content.len() > self.limits.content_bytes_max {
             walk.findings.over_limit("content bytes");
             return walk.seen();
@@ -81,6 +86,8 @@ impl Inspection {
         while let Some(job) = walk.queue.pop() {
             match job.opening {
                 Opening::Mail => {
+                    // It was not in plain sight, or it would have been read with the mail around it.
+                    walk.is_hidden = true;
                     walk.budget.grow(job.content.len());
                     walk.mail(&job.content, &job.place);
                 }
@@ -112,29 +119,34 @@ struct Walk<'i> {
     parser: MessageParser,
     budget: Budget,
     findings: Findings,
+    feed: Feed,
     queue: Queue,
     texts: Texts,
+    /// Whether a virus scanner may not come upon what is read now.
+    is_hidden: bool,
     opened: u64,
     /// Parts and members so far.
     places: usize,
 }
 
 impl<'i> Walk<'i> {
-    fn new(inspection: &'i Inspection, content_bytes: usize) -> Self {
+    fn new(inspection: &'i Inspection, content_bytes: usize, wanted: Wanted) -> Self {
         Self {
             inspection,
             parser: parser(),
             budget: Budget::new(&inspection.limits, content_bytes),
             findings: Findings::default(),
+            feed: Feed::new(wanted, &inspection.limits),
             queue: Queue::new(inspection.limits.held_bytes_max),
             texts: Texts::default(),
+            is_hidden: false,
             opened: 0,
             places: 0,
         }
     }
 
     fn seen(self) -> Seen {
-        Seen { findings: self.findings.into_list(), opened: self.opened }
+        Seen { findings: self.findings.into_list(), opened: self.opened, parts: self.feed.into_list() }
     }
 
     /// Opens it in its turn, if it is within the limits.
@@ -172,6 +184,6 @@ fn cpu_time() -> Duration {
 fn caught(inspect: impl FnOnce() -> Seen) -> Seen {
     catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(|_| {
         let failed = Found::new(Category::Unchecked(Unchecked::Failed), "the parser failed on it");
-        Seen { findings: vec![failed], opened: 0 }
+        Seen { findings: vec![failed], ..Seen::default() }
     })
 }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod clamav;
+mod feed;
 mod make;
 mod readings;
 mod rows;
@@ -24,7 +25,7 @@ fn by(rules: AttachmentRules) -> Inspection {
 
 /// By the default rules; a panic fails the test.
 pub(crate) fn inspect(mail: &[u8]) -> Vec<Found> {
-    by(AttachmentRules::default()).walk(mail).findings
+    by(AttachmentRules::default()).walk(mail, Wanted::Nothing).findings
 }
 
 fn categories(mail: &[u8]) -> Vec<Category> {
@@ -132,7 +133,7 @@ fn sizes_at_both_sides_of_their_limits() {
     };
     let over = [Category::Unchecked(Unchecked::OverLimit)];
     let found = |settings: AttachmentRules, content: &str| -> Vec<Category> {
-        let found = by(settings).walk(content.as_bytes()).findings;
+        let found = by(settings).walk(content.as_bytes(), Wanted::Nothing).findings;
         found.into_iter().map(|found| found.category).collect()
     };
     let plain = "Subject: x\r\n\r\nhello";
@@ -156,8 +157,9 @@ fn the_lists_are_the_operators() {
         ..AttachmentRules::default()
     };
     let rules = by(settings);
-    let is_banned =
-        |headers: &str, body: &str| !rules.walk(mail(headers, body).as_bytes()).findings.is_empty();
+    let is_banned = |headers: &str, body: &str| {
+        !rules.walk(mail(headers, body).as_bytes(), Wanted::Nothing).findings.is_empty()
+    };
     assert!(is_banned("Content-Disposition: attachment; filename=a.foo", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=a.exe", "x"));
     assert!(!is_banned("Content-Disposition: attachment; filename=setup.FOO", "x"));

@@ -312,6 +312,15 @@ fn mistakes_in_scanners_are_told() {
             "[scanners.a]\nkind = 'rspamd'\nhosts = ['h:1']\nreport = true\n",
             "unknown key `scanners.a.report`",
         ),
+        ("[scanners.a]\nkind = 'spamd'\nhosts = ['h:1']\nfeed = 'whole'\n", "unknown key `scanners.a.feed`"),
+        (
+            "[scanners.a]\nkind = 'icap'\nhosts = ['h:1']\nfeed = 'parts'\n[attachments]\nenabled = false\n",
+            "`scanners.a.feed` must be whole where `attachments.enabled` is false",
+        ),
+        (
+            "[clamd]\nhosts = ['h:1']\nfeed = 'both'\n[attachments]\nenabled = false\n",
+            "`clamd.feed` must be whole where `attachments.enabled` is false",
+        ),
         (
             "[scanners.a]\nkind = 'spamd'\nhosts = ['h:1']\ngroup = 'backup'\n",
             "unknown key `scanners.a.group`",

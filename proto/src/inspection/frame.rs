@@ -74,6 +74,12 @@ pub fn encode<M: Message>(message: &M, content_bytes: usize) -> Result<Vec<u8>, 
     Ok(frame)
 }
 
+/// Whether the frame that begins so is an `M`, where more than one message may come.
+pub fn is_next<M: Message>(bytes: &[u8; PREFIX_BYTES]) -> bool {
+    let [_, kind, ..] = bytes;
+    *kind == M::KIND
+}
+
 /// Reads the prefix of an `M` with at most `content_bytes_max` of content.
 ///
 /// # Errors

@@ -39,11 +39,34 @@ pub struct InForce {
     pub missing: Vec<String>,
 }
 
+/// Which contents of a mail a child hands back, decoded, so that virus scanners can look at them one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Wanted {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those that a virus scanner may not come upon by itself.
+    Hidden,
+    /// Every part and every member of an archive.
+    All,
+}
+
 /// Worker to child: the content of a mail follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspect {
     /// Counts the mails of this child; the report repeats it.
     pub serial: u64,
+    /// What comes before the report.
+    pub wanted: Wanted,
+}
+
+/// Child to worker, any number before the report: the content of a part or member follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Of the request.
+    pub serial: u64,
+    /// Whether it is one that a virus scanner may not come upon by itself.
+    pub is_hidden: bool,
 }
 
 /// Child to worker: what was found.
@@ -93,4 +116,9 @@ impl Message for Inspect {
 impl Message for Report {
     const KIND: u8 = 4;
     const HEADER_BYTES_MAX: usize = 128 * 1024;
+}
+
+impl Message for Part {
+    const KIND: u8 = 5;
+    const HEADER_BYTES_MAX: usize = 1024;
 }

@@ -64,6 +64,10 @@ pub struct Limits {
     pub dictionary_bytes_max: usize,
     /// CPU time for the archives of one mail. Default: 20 s.
     pub archive_cpu_max: Duration,
+    /// Contents that are handed to virus scanners one by one, together, in bytes. Default: 50 MiB.
+    pub feed_bytes_max: usize,
+    /// Most such contents. Default: 500.
+    pub feed_parts_max: usize,
     /// Words of the mail's text that are tried as passwords of an encrypted archive. Default: 200.
     pub password_words_max: usize,
 }
@@ -85,6 +89,8 @@ impl Default for Limits {
             ratio_max: 100,
             dictionary_bytes_max: 128 * 1024 * 1024,
             archive_cpu_max: Duration::from_secs(20),
+            feed_bytes_max: 50 * 1024 * 1024,
+            feed_parts_max: 500,
             password_words_max: 200,
         }
     }

@@ -29,10 +29,12 @@ fn read<M: Message>(frame: &[u8], content_bytes_max: usize) -> Result<(Prefix, M
 fn every_message_comes_back() {
     let hello =
         Hello { in_force: InForce { landlock_abi: 6, missing: vec!["x".into()], ..InForce::default() } };
-    let inspect = Inspect { serial: u64::MAX };
+    let inspect = Inspect { serial: u64::MAX, wanted: Wanted::All };
+    let part = Part { serial: 1, is_hidden: true };
     assert_eq!(read::<Setup>(&encode(&setup(), 0).unwrap(), 0).unwrap().1, setup());
     assert_eq!(read::<Hello>(&encode(&hello, 0).unwrap(), 0).unwrap().1, hello);
     assert_eq!(read::<Report>(&encode(&report(16), 0).unwrap(), 0).unwrap().1, report(16));
+    assert_eq!(read::<Part>(&encode(&part, 9).unwrap(), 9).unwrap().1, part);
     let frame = encode(&inspect, 60_000).unwrap();
     let (prefix, back) = read::<Inspect>(&frame, 60_000).unwrap();
     assert_eq!(back, inspect);
@@ -41,7 +43,7 @@ fn every_message_comes_back() {
 
 #[test]
 fn lengths_at_both_sides_of_their_limits() {
-    let frame = encode(&Inspect { serial: 0 }, 100).unwrap();
+    let frame = encode(&Inspect { serial: 0, wanted: Wanted::Nothing }, 100).unwrap();
     assert!(read::<Inspect>(&frame, 100).is_ok());
     assert!(matches!(read::<Inspect>(&frame, 99), Err(FrameError::ContentTooLong(100))));
     // 32 names of 4 KiB do not fit into 128 KiB.
@@ -71,12 +73,20 @@ fn what_is_not_that_message_is_an_error() {
     assert!(matches!(header::<Report>(&longer), Err(FrameError::Trailing(1))));
 }
 
+#[test]
+fn the_next_message_is_told_by_its_kind() {
+    let (part, _) = split(&encode(&Part { serial: 0, is_hidden: false }, 0).unwrap());
+    let (report, _) = split(&encode(&report(0), 0).unwrap());
+    assert!(is_next::<Part>(&part) && !is_next::<Part>(&report));
+    assert!(is_next::<Report>(&report) && !is_next::<Report>(&part));
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), PREFIX_BYTES..200)) {
         let (bytes, rest) = split(&bytes);
         drop((prefix::<Setup>(bytes, 0), prefix::<Inspect>(bytes, usize::MAX)));
-        drop((header::<Setup>(rest), header::<Hello>(rest), header::<Inspect>(rest), header::<Report>(rest)));
+        drop((header::<Setup>(rest), header::<Hello>(rest), header::<Inspect>(rest), header::<Report>(rest), header::<Part>(rest)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::crypt::Keys;
 use super::header::{Central, Header, Local};
-use super::method::{Packed, STORED, decode};
+use super::method::{Packed, STORED, decode, is_common};
 use crate::bytes::{len, range, tail};
 use crate::{Budget, Content, Trouble};
 
@@ -49,6 +49,11 @@ impl Entry {
 
     pub(super) fn is_encrypted(&self) -> bool {
         self.headers().any(Header::is_encrypted)
+    }
+
+    /// Whether few other readers come upon it, or can unpack it.
+    pub(super) fn is_rare(&self) -> bool {
+        self.centrals.is_empty() || self.headers().any(|header| !is_common(header.method))
     }
 
     pub(super) fn read(

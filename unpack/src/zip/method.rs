@@ -14,6 +14,11 @@ use crate::{Budget, Content, Trouble, xz, zstd};
 
 pub(super) const STORED: u16 = 0;
 
+/// Whether every reader has it: store, deflate, deflate64 and bzip2.
+pub(super) fn is_common(method: u16) -> bool {
+    matches!(method, STORED | 8 | 9 | 12)
+}
+
 /// What a method is to be read from.
 pub(super) struct Packed<'a> {
     /// As far as the headers say.

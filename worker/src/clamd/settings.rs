@@ -6,6 +6,7 @@ use proto::Endpoint;
 
 use crate::OnFailure;
 use crate::pool;
+use crate::scanners::settings::Feed;
 
 /// How clamds are tried: whether they find the EICAR test file, and what they say to what they do not look into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Settings {
     /// MaxFileSize and MaxScanSize: beyond the latter two clamd says OK without having looked. Default: 25 MiB, the
     /// values that Debian ships.
     pub stream_bytes_max: usize,
+    /// What it gets of a mail. Default: the whole, and what it does not come upon in it.
+    pub feed: Feed,
     /// What a failed scan means. Default: tempfail.
     pub on_failure: OnFailure,
     /// Failures in a row after which a host is left alone. Default: 5.
@@ -74,6 +77,7 @@ impl Default for Settings {
             connections_max: 12,
             idle_max: Duration::from_secs(20),
             stream_bytes_max: 25 * 1024 * 1024,
+            feed: Feed::default(),
             on_failure: OnFailure::Tempfail,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),

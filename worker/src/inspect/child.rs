@@ -8,18 +8,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::inspection::{
-    FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, Report, Setup, encode, header, prefix,
+    FrameError, Hello, InForce, Inspect, Message, PREFIX_BYTES, Part as PartHeader, Report, Setup, Wanted,
+    encode, header, is_next, prefix,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::process;
 use tokio::time::timeout;
 
-use super::{Failure, Launch};
+use super::parts::Allowance;
+use super::{Failure, Launch, Part};
 
 /// How long a new child may take to lock itself in; a machine under load is slow.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a child that closed its pipe may take to be dead.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Memory that is taken for a content before there is any of it.
+const CONTENT_BYTES_AT_ONCE: usize = 64 * 1024;
 
 type Input = Box<dyn AsyncWrite + Send + Sync + Unpin>;
 type Output = BufReader<Box<dyn AsyncRead + Send + Sync + Unpin>>;
@@ -32,6 +37,12 @@ pub(super) struct Child {
     /// Mails that it was given.
     pub(super) mails: u64,
     _counted: Counted,
+}
+
+/// What it said of a mail.
+pub(super) struct Answer {
+    pub(super) report: Report,
+    pub(super) parts: Vec<Part>,
 }
 
 /// Why an exchange with it went wrong.
@@ -79,15 +90,16 @@ impl Child {
         }
     }
 
-    /// Has `content` inspected within `limit`; behind an error it is dead.
+    /// Has `content` inspected within `limit`, and what is wanted of it handed back; behind an error it is dead.
     pub(super) async fn inspect(
         mut self,
         content: &Bytes,
+        (wanted, allowance): (Wanted, Allowance),
         limit: Duration,
-    ) -> Result<(Self, Report), Failure> {
+    ) -> Result<(Self, Answer), Failure> {
         self.mails += 1;
-        match timeout(limit, self.exchange(content)).await {
-            Ok(Ok(report)) => Ok((self, report)),
+        match timeout(limit, self.exchange(content, wanted, allowance)).await {
+            Ok(Ok(answer)) => Ok((self, answer)),
             Ok(Err(broken)) => Err(self.failed(broken).await),
             Err(_) => {
                 self.end().await;
@@ -116,27 +128,62 @@ impl Child {
     async fn greet(&mut self, setup: &[u8]) -> Result<Hello, Broken> {
         self.input.write_all(setup).await?;
         self.input.flush().await?;
-        self.take().await
+        let bytes = self.prefix().await?;
+        Ok(self.message(bytes, 0).await?.0)
     }
 
-    async fn exchange(&mut self, content: &Bytes) -> Result<Report, Broken> {
+    async fn exchange(
+        &mut self,
+        content: &Bytes,
+        wanted: Wanted,
+        mut allowance: Allowance,
+    ) -> Result<Answer, Broken> {
         let serial = self.mails;
-        self.input.write_all(&encode(&Inspect { serial }, content.len())?).await?;
+        self.input.write_all(&encode(&Inspect { serial, wanted }, content.len())?).await?;
         self.input.write_all(content).await?;
         self.input.flush().await?;
-        let report: Report = self.take().await?;
+        let mut parts = Vec::new();
+        let mut bytes = self.prefix().await?;
+        while is_next::<PartHeader>(&bytes) && allowance.parts > 0 {
+            let (PartHeader { serial: of, is_hidden }, content) =
+                self.message(bytes, allowance.bytes).await?;
+            if of != serial {
+                return Err(Broken::OutOfTurn);
+            }
+            allowance.parts -= 1;
+            allowance.bytes -= content.len();
+            parts.push(Part { content: content.into(), is_hidden });
+            bytes = self.prefix().await?;
+        }
+        let (report, _): (Report, _) = self.message(bytes, 0).await?;
         if report.serial != serial || !self.output.buffer().is_empty() {
             return Err(Broken::OutOfTurn);
         }
-        Ok(report)
+        Ok(Answer { report, parts })
     }
 
-    async fn take<M: Message>(&mut self) -> Result<M, Broken> {
+    async fn prefix(&mut self) -> Result<[u8; PREFIX_BYTES], Broken> {
         let mut bytes = [0; PREFIX_BYTES];
         self.output.read_exact(&mut bytes).await?;
-        let mut rest = vec![0; prefix::<M>(bytes, 0)?.header_bytes];
+        Ok(bytes)
+    }
+
+    /// What follows a prefix, with at most `content_bytes_max` of content.
+    async fn message<M: Message>(
+        &mut self,
+        bytes: [u8; PREFIX_BYTES],
+        content_bytes_max: usize,
+    ) -> Result<(M, Vec<u8>), Broken> {
+        let prefix = prefix::<M>(bytes, content_bytes_max)?;
+        let mut rest = vec![0; prefix.header_bytes];
         self.output.read_exact(&mut rest).await?;
-        Ok(header(&rest)?)
+        // As much memory as comes, not as much as it says.
+        let mut content = Vec::with_capacity(prefix.content_bytes.min(CONTENT_BYTES_AT_ONCE));
+        let taken = (&mut self.output).take(prefix.content_bytes as u64).read_to_end(&mut content).await?;
+        if taken < prefix.content_bytes {
+            return Err(Broken::Pipe);
+        }
+        Ok((header(&rest)?, content))
     }
 
     /// Ends it and tells why.

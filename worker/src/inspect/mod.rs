@@ -9,6 +9,7 @@ mod child;
 mod failure;
 mod launch;
 mod pace;
+mod parts;
 mod pool;
 mod settings;
 #[cfg(test)]
@@ -17,5 +18,6 @@ pub(crate) mod tests;
 pub use failure::Failure;
 pub(crate) use launch::Launch;
 pub use launch::Program;
+pub(crate) use parts::{Inspected, Part};
 pub(crate) use pool::Pool;
 pub use settings::Settings;

@@ -8,14 +8,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use proto::inspection::{AttachmentRules, Found, InForce, Setup};
-use proto::{Category, Deadline, Unchecked};
+use proto::inspection::{AttachmentRules, InForce, Setup, Wanted};
+use proto::{Deadline, Unchecked};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::child::Child;
+use super::child::{Answer, Child};
 use super::pace::Pace;
-use super::{Failure, Launch, Settings};
+use super::parts::Allowance;
+use super::{Failure, Inspected, Launch, Settings};
 use crate::metrics::InspectMetrics;
 
 /// How often a mail tries to have a child started.
@@ -73,19 +74,23 @@ impl Pool {
         while self.living() < self.settings.processes && self.start().await.is_ok() {}
     }
 
-    /// What is found in `content`, by `deadline`.
-    pub(crate) async fn inspect(&self, content: &Bytes, deadline: Deadline) -> Vec<Found> {
+    /// What is found in `content`, by `deadline`, with those contents that are `wanted`.
+    pub(crate) async fn inspect(&self, content: &Bytes, wanted: Wanted, deadline: Deadline) -> Inspected {
         if content.len() > self.setup.rules.limits.content_bytes_max {
-            let over = Category::Unchecked(Unchecked::OverLimit);
-            return vec![Found::new(over, "beyond the limit of content bytes")];
+            return Inspected::unchecked(Unchecked::OverLimit, "beyond the limit of content bytes");
         }
-        self.report(content, Instant::from_std(deadline.at())).await.unwrap_or_else(|failure| {
-            let name = format!("the inspecting process {failure}");
-            vec![Found::new(Category::Unchecked(Unchecked::Failed), name)]
+        let deadline = Instant::from_std(deadline.at());
+        self.inspected(content, wanted, deadline).await.unwrap_or_else(|failure| {
+            Inspected::unchecked(Unchecked::Failed, format!("the inspecting process {failure}"))
         })
     }
 
-    async fn report(&self, content: &Bytes, deadline: Instant) -> Result<Vec<Found>, Failure> {
+    async fn inspected(
+        &self,
+        content: &Bytes,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<Inspected, Failure> {
         let (_slot, child) = match timeout_at(deadline, self.take()).await {
             Ok(taken) => taken?,
             Err(_) => {
@@ -96,15 +101,16 @@ impl Pool {
         let is_new = child.mails == 0;
         let start = Instant::now();
         let limit = self.settings.timeout.min(deadline.saturating_duration_since(start));
-        let result = child.inspect(content, limit).await;
+        let allowance = Allowance::new(wanted, &self.setup.rules.limits);
+        let result = child.inspect(content, (wanted, allowance), limit).await;
         self.metrics.seconds.observe(start.elapsed().as_secs_f64());
         match result {
-            Ok((child, report)) => {
+            Ok((child, Answer { report, parts })) => {
                 self.metrics.parsing_seconds.observe(Duration::from_micros(report.micros).as_secs_f64());
                 self.metrics.opened.inc_by(report.opened);
                 locked(&self.pace).succeeded();
                 self.put_back(child).await;
-                Ok(report.findings)
+                Ok(Inspected { findings: report.findings, parts, ..Inspected::default() })
             }
             Err(failure) => {
                 self.lost(&failure, is_new);

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use proto::Category;
 use proto::inspection::{
-    Found, Hello, InForce, Inspect, Message, PREFIX_BYTES, Report, Setup, encode, header, prefix,
+    Found, Hello, InForce, Inspect, Message, PREFIX_BYTES, Part as PartHeader, Report, Setup, Wanted, encode,
+    header, prefix,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
@@ -24,7 +25,7 @@ pub(crate) const SLOW: Duration = Duration::from_secs(3);
 /// What a fake child does with a mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// Finds `evil.exe` by its name.
+    /// Finds `evil.exe` by its name, and hands back what stands before empty lines.
     #[default]
     Honest,
     /// The same after a while.
@@ -39,6 +40,12 @@ pub(crate) enum Behaviour {
     Stale,
     /// Reports twice.
     Twice,
+    /// Hands back a content that nobody wanted.
+    Unasked,
+    /// Hands back a content of another mail.
+    StalePart,
+    /// Begins a content and closes the pipe.
+    EndlessPart,
     /// Closes the pipe before it has greeted.
     Mute,
 }
@@ -78,7 +85,7 @@ async fn child(
     }
     say(&mut output, &Hello { in_force: InForce { seccomp: true, ..InForce::default() } }).await?;
     loop {
-        let (Inspect { serial }, content) = take(&mut input).await?;
+        let (Inspect { serial, wanted }, content) = take(&mut input).await?;
         let is_evil = content.windows(8).any(|window| window == b"evil.exe");
         let found = is_evil.then(|| Found::new(Category::Banned, ".exe: evil.exe"));
         let report = |serial| Report {
@@ -89,7 +96,27 @@ async fn child(
         };
         let behaviour = *behaviour.lock().unwrap();
         match behaviour {
-            Behaviour::Honest => say(&mut output, &report(serial)).await?,
+            Behaviour::Honest => {
+                let mut left = if wanted == Wanted::Nothing { &[][..] } else { &content };
+                while let Some(at) = left.windows(2).position(|window| window == b"\n\n") {
+                    hand_back(&mut output, serial, &left[..at]).await?;
+                    left = &left[at + 2..];
+                }
+                say(&mut output, &report(serial)).await?;
+            }
+            Behaviour::Unasked => {
+                hand_back(&mut output, serial, b"unasked").await?;
+                say(&mut output, &report(serial)).await?;
+            }
+            Behaviour::StalePart => {
+                hand_back(&mut output, serial + 1, b"of another mail").await?;
+                say(&mut output, &report(serial)).await?;
+            }
+            Behaviour::EndlessPart => {
+                let frame = encode(&PartHeader { serial, is_hidden: true }, 1_000_000).unwrap();
+                output.write_all(&frame).await?;
+                return Ok(());
+            }
             Behaviour::Slow => {
                 sleep(SLOW).await;
                 say(&mut output, &report(serial)).await?;
@@ -115,6 +142,12 @@ async fn take<M: Message>(input: &mut DuplexStream) -> io::Result<(M, Vec<u8>)> 
     let mut content = vec![0; prefix.content_bytes];
     input.read_exact(&mut content).await?;
     Ok((header(&rest).unwrap(), content))
+}
+
+async fn hand_back(output: &mut DuplexStream, serial: u64, content: &[u8]) -> io::Result<()> {
+    let frame =
+        encode(&PartHeader { serial, is_hidden: content.starts_with(b"hidden") }, content.len()).unwrap();
+    output.write_all(&[&frame, content].concat()).await
 }
 
 async fn say<M: Message>(output: &mut DuplexStream, message: &M) -> io::Result<()> {

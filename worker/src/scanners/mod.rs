@@ -4,6 +4,7 @@
 //! primary one has failed. Any hit is a virus; a failure counts when no virus scanner looked at the whole mail. What was
 //! not wholly looked at is a finding of its own, whatever the others say.
 
+mod feed;
 mod one;
 pub mod settings;
 pub mod spam;
@@ -12,15 +13,18 @@ mod tests;
 pub mod virus_scores;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use proto::inspection::Wanted;
 use proto::{Category, Deadline, Endpoint, Finding, Mail, SpamScore, Symbol, Unchecked};
 
 use self::one::{Answer, One};
 use self::settings::{Group, OnFailure, Settings};
 use self::spam::{Levels, Spam};
 use crate::Metrics;
+use crate::inspect::Inspected;
 use crate::pool::Failed;
 use crate::pool::client::Outcome;
 
@@ -60,6 +64,18 @@ pub(crate) struct Scanned {
     pub(crate) told: String,
 }
 
+/// What is known of a mail's parts once they were looked at; any number may wait for it.
+pub(crate) trait Parts: Future<Output = Arc<Inspected>> + Clone {}
+
+impl<F: Future<Output = Arc<Inspected>> + Clone> Parts for F {}
+
+/// What all are asked.
+struct Asked<'a, P> {
+    mail: &'a Mail,
+    inspected: P,
+    deadline: Deadline,
+}
+
 /// All scanners.
 pub(crate) struct Scanners {
     all: Vec<One>,
@@ -91,6 +107,12 @@ impl Scanners {
         self.all.iter().any(gives)
     }
 
+    /// What they want of a mail beside the whole.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let viruses = self.all.iter().filter(|one| !one.settings.kind.scores());
+        viruses.map(|one| one.settings.feed.wanted()).max().unwrap_or_default()
+    }
+
     /// One check of each host.
     pub(crate) async fn check(&self) -> Vec<HostState> {
         join_all(self.all.iter().map(One::check)).await.concat()
@@ -101,16 +123,17 @@ impl Scanners {
         join_all(self.all.iter().map(One::watch)).await;
     }
 
-    /// Asks all that are to be asked.
-    pub(crate) async fn scan(&self, mail: &Mail, deadline: Deadline) -> Scanned {
+    /// Asks all that are to be asked; `inspected` is waited for by those who get something of it.
+    pub(crate) async fn scan(&self, mail: &Mail, inspected: impl Parts, deadline: Deadline) -> Scanned {
+        let asked = Asked { mail, inspected, deadline };
         let viruses = async {
-            let mut answers = self.ask(|one| is_virus(one, Group::Primary), mail, deadline).await;
+            let mut answers = self.ask(|one| is_virus(one, Group::Primary), &asked).await;
             if answers.iter().all(|(_, answer)| answer.outcome.is_err()) {
-                answers.extend(self.ask(|one| is_virus(one, Group::Backup), mail, deadline).await);
+                answers.extend(self.ask(|one| is_virus(one, Group::Backup), &asked).await);
             }
             answers
         };
-        let spam = self.ask(|one| one.settings.kind.scores(), mail, deadline);
+        let spam = self.ask(|one| one.settings.kind.scores(), &asked);
         let (viruses, spam) = tokio::join!(viruses, spam);
         let nobody_looked = !viruses.iter().any(|(_, answer)| looked_at_all(answer));
         let mut scanned = Scanned::default();
@@ -129,11 +152,10 @@ impl Scanners {
     async fn ask(
         &self,
         is_wanted: impl Fn(&One) -> bool,
-        mail: &Mail,
-        deadline: Deadline,
+        asked: &Asked<'_, impl Parts>,
     ) -> Vec<(&One, Answer)> {
         let wanted = self.all.iter().filter(|one| is_wanted(one));
-        join_all(wanted.map(async |one| (one, one.scan(mail, deadline).await))).await
+        join_all(wanted.map(async |one| (one, one.scan(asked).await))).await
     }
 }
 

@@ -1,22 +1,29 @@
-//! One configured scanner: its pool, whatever its protocol, and what may be sent to it.
+//! One configured scanner: its pool, whatever its protocol, and what is sent to it of a mail.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use proto::{Deadline, Mail};
 
-use super::HostState;
-use super::settings::{Kind, Settings};
+use super::feed::{is_worst, worse};
+use super::settings::{Feed, Kind, Settings};
+use super::{HostState, Parts};
 use crate::clamd::Clamd;
+use crate::inspect::Inspected;
 use crate::metrics::CheckMetrics;
 use crate::pool::client::{Client, Outcome};
 use crate::pool::{Asked, Failed, Pool};
 use crate::rspamd::Rspamd;
 use crate::spamd::Spamd;
 use crate::{Metrics, command, icap};
+
+/// Parts of one mail that a scanner is asked for at the same time.
+const PARTS_AT_ONCE: usize = 4;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -75,26 +82,83 @@ impl One {
         Self { settings, pool, metrics }
     }
 
-    /// Asks for `mail`, or for its head where it may be no more.
-    pub(super) async fn scan(&self, mail: &Mail, deadline: Deadline) -> Answer {
-        let (bytes, bytes_max) = (mail.content.len(), self.settings.bytes_max);
+    /// Asks for a mail: for as much of it as it is set to get.
+    pub(super) async fn scan(&self, asked: &super::Asked<'_, impl Parts>) -> Answer {
+        let super::Asked { mail, inspected, deadline } = asked;
         let start = Instant::now();
-        let is_larger = bytes > bytes_max;
-        if is_larger && !self.settings.kind.scores() {
-            // A virus behind the head would be missed.
-            let name = format!("larger than {} is set to take", self.settings.name);
-            return Answer { outcome: Ok(Outcome::OverLimit(name)), partial: None, time: Duration::ZERO };
-        }
-        let asked = Asked::head_of(mail, bytes_max);
-        let outcome = self.pool.scan(&asked, deadline).await;
-        let time = start.elapsed();
-        self.metrics.observe(time);
+        let (outcome, partial) = if self.settings.kind.scores() {
+            self.head(mail, *deadline).await
+        } else {
+            (self.viruses(mail, inspected.clone(), *deadline).await, None)
+        };
         if let Err(Failed(reason)) = &outcome {
             let scanner = &self.settings.name;
             tracing::debug!(tx = %mail.tx, scanner, reason, "a scan failed");
         }
-        let partial = is_larger.then(|| format!("scanned {bytes_max} of {bytes} bytes"));
-        Answer { outcome, partial, time }
+        Answer { outcome, partial, time: start.elapsed() }
+    }
+
+    /// Asks for the head of a mail, and tells how much that was if it was not all.
+    async fn head(&self, mail: &Mail, deadline: Deadline) -> (Result<Outcome, Failed>, Option<String>) {
+        let (bytes, bytes_max) = (mail.content.len(), self.settings.bytes_max);
+        let outcome = self.ask(&Asked::head_of(mail, bytes_max), deadline).await;
+        let partial = (bytes > bytes_max).then(|| format!("scanned {bytes_max} of {bytes} bytes"));
+        (outcome, partial)
+    }
+
+    /// Asks for the whole mail, its parts, or both, at the same time where that can be.
+    async fn viruses(
+        &self,
+        mail: &Mail,
+        inspected: impl Parts,
+        deadline: Deadline,
+    ) -> Result<Outcome, Failed> {
+        let feed = self.settings.feed;
+        let whole = async {
+            let is_needed = match feed {
+                Feed::Whole | Feed::Both => true,
+                Feed::Parts => feed.needs_whole(&*inspected.clone().await),
+            };
+            if is_needed {
+                self.whole(mail, mail.content.clone(), deadline).await
+            } else {
+                Ok(Outcome::Clean)
+            }
+        };
+        let parts = async { self.parts(mail, &*inspected.clone().await, deadline).await };
+        let (whole, parts) = tokio::join!(whole, parts);
+        worse(whole, parts, &self.settings.virus_scores)
+    }
+
+    /// Asks for parts, a few at a time, until one is infected.
+    async fn parts(&self, mail: &Mail, inspected: &Inspected, deadline: Deadline) -> Result<Outcome, Failed> {
+        let parts: Vec<&Bytes> = self.settings.feed.parts(inspected).map(|part| &part.content).collect();
+        let scores = &self.settings.virus_scores;
+        let mut outcome = Ok(Outcome::Clean);
+        for few in parts.chunks(PARTS_AT_ONCE) {
+            self.metrics.fed(few.len());
+            let answers = join_all(few.iter().map(|part| self.whole(mail, Bytes::clone(part), deadline)));
+            outcome = answers.await.into_iter().fold(outcome, |one, other| worse(one, other, scores));
+            if is_worst(&outcome, scores) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// Asks for a content, if it takes one as large: a virus behind the head would be missed.
+    async fn whole(&self, mail: &Mail, content: Bytes, deadline: Deadline) -> Result<Outcome, Failed> {
+        if content.len() > self.settings.bytes_max {
+            return Ok(Outcome::OverLimit(format!("larger than {} is set to take", self.settings.name)));
+        }
+        self.ask(&Asked { envelope: &mail.envelope, content, tx: mail.tx }, deadline).await
+    }
+
+    async fn ask(&self, asked: &Asked<'_>, deadline: Deadline) -> Result<Outcome, Failed> {
+        let start = Instant::now();
+        let outcome = self.pool.scan(asked, deadline).await;
+        self.metrics.observe(start.elapsed());
+        outcome
     }
 
     pub(super) async fn check(&self) -> Vec<HostState> {

@@ -2,6 +2,7 @@
 
 use proto::Points;
 
+pub use super::feed::Feed;
 use super::virus_scores::VirusScores;
 use crate::{clamd, command, icap, pool, spamd};
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub group: Group,
     /// Its hosts and how they are used.
     pub pool: pool::Settings,
+    /// What it gets, if it is a virus scanner.
+    pub feed: Feed,
     /// Of larger mails a virus scanner gets nothing and a spam scanner the head; either makes them unchecked:
     /// over-limit.
     pub bytes_max: usize,
@@ -77,6 +80,7 @@ impl From<clamd::Settings> for Settings {
             name: "clamd".into(),
             kind: Kind::Clamd(clamd.canary),
             group: Group::Primary,
+            feed: clamd.feed,
             bytes_max: clamd.stream_bytes_max,
             on_failure: clamd.on_failure,
             pool: clamd.pool(),

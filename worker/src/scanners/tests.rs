@@ -1,6 +1,10 @@
 //! What the answers of several scanners mean together.
 
+mod feed;
+
+use std::future::ready;
 use std::io;
+use std::sync::Mutex;
 
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +13,7 @@ use tokio::task::JoinSet;
 
 use proto::Points;
 
-use super::settings::Kind;
+use super::settings::{Feed, Kind};
 use super::virus_scores::VirusScores;
 use super::*;
 use crate::pool::testing::{mail, minute, settings};
@@ -26,12 +30,12 @@ const SPAM: &[u8] = b"SPAMD/1.1 0 EX_OK\r\nContent-length: 5\r\nSpam: True ; 7.0
 struct World {
     all: Vec<Settings>,
     tasks: JoinSet<()>,
-    asked: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
     fn new() -> Self {
-        Self { all: Vec::new(), tasks: JoinSet::new(), asked: std::sync::Arc::default() }
+        Self { all: Vec::new(), tasks: JoinSet::new(), asked: Arc::default() }
     }
 
     /// One more of that kind.
@@ -61,6 +65,7 @@ impl World {
             group,
             pool: settings(&[endpoint]),
             bytes_max: 1_000,
+            feed: Feed::Whole,
             on_failure: OnFailure::Tempfail,
             score_factor: Points::ONE,
             virus_scores: VirusScores::default(),
@@ -77,10 +82,14 @@ impl World {
     }
 
     async fn scan(&self, bytes: usize) -> Scanned {
+        self.scan_with(bytes, Inspected::default()).await
+    }
+
+    async fn scan_with(&self, bytes: usize, inspected: Inspected) -> Scanned {
         let scanners =
             Scanners::new(self.all.clone(), Levels::default(), &Metrics::register(&mut Registry::default()));
         let content = [&vec![b'x'; bytes.saturating_sub(2)][..], b"\r\n"].concat();
-        scanners.scan(&mail(&content), minute()).await
+        scanners.scan(&mail(&content), ready(Arc::new(inspected)), minute()).await
     }
 
     fn asked(&self) -> Vec<String> {

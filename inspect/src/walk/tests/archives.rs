@@ -121,7 +121,7 @@ fn limits_at_both_sides() {
         let found = |value| {
             let mut rules = AttachmentRules::default();
             set(&mut rules.limits, value);
-            by(rules).walk(&attached("a.zip", content)).findings
+            by(rules).walk(&attached("a.zip", content), Wanted::Nothing).findings
         };
         assert_eq!(found(within), [], "{name}");
         assert_eq!(found(beyond), [Found::new(OVER_LIMIT, format!("beyond the limit of {name}"))]);
@@ -129,13 +129,13 @@ fn limits_at_both_sides() {
     let held = |held_bytes_max| {
         let mut rules = AttachmentRules::default();
         rules.limits.held_bytes_max = held_bytes_max;
-        by(rules).walk(&attached("a.zip", &two)).findings
+        by(rules).walk(&attached("a.zip", &two), Wanted::Nothing).findings
     };
     assert_eq!(held(two.len()), []);
     assert_eq!(held(two.len() - 1), [Found::new(OVER_LIMIT, "beyond the limit of bytes held")]);
     let found = Inspection::new(AttachmentRules::default(), Duration::ZERO)
         .unwrap()
-        .walk(&attached("a.zip", &two))
+        .walk(&attached("a.zip", &two), Wanted::Nothing)
         .findings;
     assert_eq!(found, [Found::new(OVER_LIMIT, "beyond the limit of CPU time")]);
 }
@@ -149,7 +149,7 @@ fn what_is_behind_the_end_of_the_budget_is_not_clean() {
         many.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
     let inner = make::zip(&many);
     let content = make::zip(&[("1.zip", &inner), ("2.zip", &inner), ("evil.exe", b"x")]);
-    let found = by(rules).walk(&attached("a.zip", &content)).findings;
+    let found = by(rules).walk(&attached("a.zip", &content), Wanted::Nothing).findings;
     assert!(found.contains(&Found::new(OVER_LIMIT, "beyond the limit of members")), "{found:?}");
     assert!(found.contains(&Found::new(Category::Banned, ".exe: evil.exe")), "{found:?}");
 }
@@ -198,8 +198,8 @@ fn what_is_encrypted_is_told_unless_its_password_is_known() {
         let found = inspect(&mails(&program, "no word about it"));
         assert!(only(&found, ENCRYPTED), "{format}: {found:?}");
         let telling = "The password is: s3cret!\r\nRegards";
-        let seen = by(AttachmentRules::default()).walk(&mails(&honest, telling));
-        assert_eq!(seen, Seen { findings: Vec::new(), opened: 1 }, "{format}");
+        let seen = by(AttachmentRules::default()).walk(&mails(&honest, telling), Wanted::Nothing);
+        assert_eq!(seen, Seen { opened: 1, ..Seen::default() }, "{format}");
         let banned = [Found::new(Category::Banned, ".exe,.exe-ms: good.txt")];
         assert_eq!(inspect(&mails(&program, telling)), banned, "{format}");
         let subject =
@@ -209,7 +209,7 @@ fn what_is_encrypted_is_told_unless_its_password_is_known() {
             passwords: vec!["other".into(), "s3cret!".into()],
             ..AttachmentRules::default()
         };
-        assert_eq!(by(rules).walk(&mails(&program, "x")).findings, banned, "{format}");
+        assert_eq!(by(rules).walk(&mails(&program, "x"), Wanted::Nothing).findings, banned, "{format}");
         // Its name is read without a password.
         has(&mails(&make::encrypted("evil.exe", b"x", "unknown"), "x"), ".exe: evil.exe");
     }
@@ -219,7 +219,7 @@ fn what_is_encrypted_is_told_unless_its_password_is_known() {
 fn macros_have_a_type() {
     let rules = AttachmentRules { types: vec!["macro".into()], ..AttachmentRules::default() };
     let is_banned = |content: &[u8]| {
-        let found = by(rules.clone()).walk(&attached("a.doc", content)).findings;
+        let found = by(rules.clone()).walk(&attached("a.doc", content), Wanted::Nothing).findings;
         found.iter().any(|found| found.category == Category::Banned)
     };
     assert!(is_banned(&make::zip(&[("[Content_Types].xml", b"<x/>"), ("word/vbaProject.bin", b"x")])));
@@ -248,13 +248,19 @@ fn rules_on_paths_and_attributes_hold_in_archives() {
     let rules = by_rules(&["allow path N=good.zip > N=*.exe", "ban extension exe"]);
     let content = make::zip(&[("evil.exe", b"x")]);
     let banned = [Found::new(Category::Banned, ".exe: evil.exe")];
-    assert_eq!(rules.walk(two("good.zip", "good.zip", &content).as_bytes()).findings, []);
-    assert_eq!(rules.walk(two("good.zip", "other.zip", &content).as_bytes()).findings, banned);
-    assert_eq!(rules.walk(two("other.zip", "good.zip", &content).as_bytes()).findings, banned);
+    assert_eq!(rules.walk(two("good.zip", "good.zip", &content).as_bytes(), Wanted::Nothing).findings, []);
+    assert_eq!(
+        rules.walk(two("good.zip", "other.zip", &content).as_bytes(), Wanted::Nothing).findings,
+        banned
+    );
+    assert_eq!(
+        rules.walk(two("other.zip", "good.zip", &content).as_bytes(), Wanted::Nothing).findings,
+        banned
+    );
     // What is learned of an archive by opening it.
     let rules = by_rules(&["ban attribute C"]);
     let is_banned = |content: &[u8]| {
-        let found = rules.walk(&attached("a.bin", content)).findings;
+        let found = rules.walk(&attached("a.bin", content), Wanted::Nothing).findings;
         found.iter().any(|found| found.category == Category::Banned)
     };
     assert!(is_banned(&make::encrypted("a.txt", b"x", "unknown")));
@@ -273,7 +279,7 @@ fn names_that_are_too_long_keep_their_end_and_are_told() {
 #[test]
 fn a_panic_of_a_reader_is_told_and_the_rest_goes_on() {
     let inspection = by(AttachmentRules::default());
-    let mut walk = Walk::new(&inspection, 0);
+    let mut walk = Walk::new(&inspection, 0, Wanted::Nothing);
     let result = catch_unwind(|| -> Vec<unpack::Trouble> { panic!("a reader's mistake") });
     assert!(walk.told(unpack::Format::Zip, result).is_empty());
     assert_eq!(

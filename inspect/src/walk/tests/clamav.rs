@@ -136,7 +136,9 @@ fn all(content: &[u8]) -> Vec<String> {
     let banned = proto::inspection::BannedRules { set: "all".into(), sets: [("all".to_owned(), set)].into() };
     let head = format!("Content-Type: {DECLARED}\r\nContent-Transfer-Encoding: base64\r\n\r\n");
     let mail = [&head, &make::base64(content), "\r\n"].concat();
-    let found = by(AttachmentRules { banned, ..AttachmentRules::default() }).walk(mail.as_bytes()).findings;
+    let found = by(AttachmentRules { banned, ..AttachmentRules::default() })
+        .walk(mail.as_bytes(), Wanted::Nothing)
+        .findings;
     let shown = |found: Found| match found.category {
         Category::Banned => found.name,
         other => format!("{} {}", other.name(), found.name),

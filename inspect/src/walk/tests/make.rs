@@ -72,6 +72,19 @@ pub(super) fn encrypted(name: &str, content: &[u8], password: &str) -> Vec<u8> {
     zip_of(&[(name, content, packed.collect(), 0, 1)])
 }
 
+/// Packed by LZMA with an end mark (method 14): version, length of the properties, and what stands in an lzma file.
+pub(super) fn zip_lzma(name: &str, content: &[u8]) -> Vec<u8> {
+    let file = lzma(content);
+    let packed = [&[16, 4, 5, 0], &file[..5], &file[13..]].concat();
+    zip_of(&[(name, content, packed, 14, 2)])
+}
+
+/// What is left of a zip archive before its directory.
+pub(super) fn without_directory(zip: &[u8]) -> Vec<u8> {
+    let end = zip.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    zip[..end].to_vec()
+}
+
 /// Name, content, packed content, method, flags.
 type Packed<'m> = (&'m str, &'m [u8], Vec<u8>, u16, u16);
 

@@ -77,7 +77,7 @@ fn b27_breaks_of_every_kind_and_long_lines_are_read_and_binhex_is_told() {
     has(of("base64", &line).as_bytes(), Category::Banned);
     let rules = AttachmentRules { types: vec!["hqx".into()], ..AttachmentRules::default() };
     let text = of("7bit", "see below\r\n\r\n(This file must be converted with BinHex 4.0)\r\n:#'0XB@d:\r\n");
-    let told = by(rules).walk(text.as_bytes()).findings;
+    let told = by(rules).walk(text.as_bytes(), Wanted::Nothing).findings;
     assert!(
         told.iter().any(|found| found.category == Category::Banned && found.name.contains(".hqx")),
         "{told:?}"

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proto::{Endpoint, Points};
 use worker::OnFailure;
 use worker::pool::settings::{Host, Settings as Pool};
-use worker::scanners::settings::{Group, Kind, Settings};
+use worker::scanners::settings::{Feed, Group, Kind, Settings};
 use worker::scanners::spam::Levels;
 use worker::scanners::virus_scores::{VirusScore, VirusScores};
 use worker::spamd;
@@ -142,6 +142,7 @@ fn read_one(reader: &mut Reader, name: &str, has_clamd: bool) -> Settings {
         name: name.to_owned(),
         group: if is_virus_scanner { keys.get("group", Group::Primary) } else { Group::Primary },
         pool,
+        feed: if is_virus_scanner { keys.get("feed", Feed::Whole) } else { Feed::Whole },
         bytes_max: keys.size("bytes_max", defaults.bytes_max),
         on_failure: keys.get("on_failure", OnFailure::Tempfail),
         score_factor: keys.get("score_factor", Points::ONE),

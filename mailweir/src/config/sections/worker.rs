@@ -8,6 +8,7 @@ use proto::inspection::{AttachmentRules, Limits};
 use proto::{Disposition, Endpoint};
 use worker::clamd;
 use worker::policy::Table;
+use worker::scanners::settings::Feed;
 use worker::{OnFailure, Settings};
 
 use crate::config::reader::Reader;
@@ -38,15 +39,41 @@ impl Word for OnFailure {
     }
 }
 
+impl Word for Feed {
+    fn parse(text: &str) -> Result<Self, String> {
+        choose(text, &[("whole", Self::Whole), ("parts", Self::Parts), ("both", Self::Both)])
+    }
+
+    fn to_toml(&self) -> String {
+        quoted(match self {
+            Self::Whole => "whole",
+            Self::Parts => "parts",
+            Self::Both => "both",
+        })
+    }
+}
+
 /// Asks for its keys; `hostname` is the node's and set later.
 pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let default = Settings::default();
     let clamd = read_clamd(reader);
+    let scanners = super::scanners::read(reader, clamd.is_some());
+    let attachments = read_attachments(reader);
+    if attachments.is_none() {
+        // Whoever parses no mail has no parts.
+        let is_whole = |feed| feed == Feed::Whole;
+        let clamd = clamd.iter().map(|clamd| ("clamd".to_owned(), clamd.feed));
+        let others = scanners.iter().map(|one| (format!("scanners.{}", one.name), one.feed));
+        for (section, feed) in clamd.chain(others) {
+            let message = "must be whole where `attachments.enabled` is false";
+            reader.section(section).check(is_whole(feed), "feed", message);
+        }
+    }
     Settings {
-        scanners: super::scanners::read(reader, clamd.is_some()),
+        scanners,
         spam: super::scanners::read_levels(reader),
         clamd,
-        attachments: read_attachments(reader),
+        attachments,
         inspect: super::inspect::read(reader, worker.slots),
         policy: read_policy(reader),
         hostname: default.hostname,
@@ -64,6 +91,7 @@ fn read_clamd(reader: &mut Reader) -> Option<clamd::Settings> {
         connections_max: keys.get("connections_max", default.connections_max),
         idle_max: keys.get("idle_max", default.idle_max),
         stream_bytes_max: keys.size("stream_bytes_max", default.stream_bytes_max),
+        feed: keys.get("feed", default.feed),
         on_failure: keys.get("on_failure", default.on_failure),
         breaker_failures: keys.get("breaker_failures", default.breaker_failures),
         breaker_pause: keys.get("breaker_pause", default.breaker_pause),
@@ -114,6 +142,8 @@ fn read_limits(reader: &mut Reader, default: Limits) -> Limits {
         ratio_max: keys.get("ratio_max", default.ratio_max),
         dictionary_bytes_max: keys.size("dictionary_bytes_max", default.dictionary_bytes_max),
         archive_cpu_max: keys.get("archive_cpu_max", default.archive_cpu_max),
+        feed_bytes_max: keys.size("feed_bytes_max", default.feed_bytes_max),
+        feed_parts_max: keys.get("feed_parts_max", default.feed_parts_max),
         password_words_max: keys.get("password_words_max", default.password_words_max),
     }
 }

@@ -1,11 +1,11 @@
 //! Mails of thousands of parts, levels and header fields: bounded in time and memory, and not lost.
 
 use harness::client::Client;
+use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::mails::TestMail;
 use harness::next_hop::NextHop;
-use harness::system::{Mode, System};
 
-use super::{OVER_LIMIT, TWO, all_are_marked, explode, nobody_died};
+use super::{OVER_LIMIT, all_are_marked, build, explode, nobody_died};
 
 type Extreme = (&'static str, fn() -> String, &'static str);
 
@@ -54,8 +54,8 @@ fn headers(count: usize) -> String {
 #[tokio::test]
 async fn thousands_of_anything_are_bounded_and_not_lost() {
     let _place = harness::machine::heavy().await;
-    let hop = NextHop::smtp().await;
-    let mut system = System::build(Mode::Standalone, &hop.target()).configuration(TWO).start().await;
+    let (hop, clamd) = (NextHop::smtp().await, FakeClamd::start(Behaviour::Clean).await);
+    let mut system = build(&hop, &clamd).start().await;
     let mut client = Client::lmtp(&system.lmtp).await;
     let mails: Vec<(&str, TestMail, &str)> =
         EXTREMES.iter().map(|(name, make, mark)| (*name, TestMail::new().content(make()), *mark)).collect();

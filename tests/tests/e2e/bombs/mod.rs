@@ -10,10 +10,11 @@ mod watch;
 use std::time::Duration;
 
 use harness::client::Client;
+use harness::fake_clamd::{Behaviour, FakeClamd};
 use harness::mails::{TestMail, added_fields};
 use harness::next_hop::NextHop;
 use harness::node::Node;
-use harness::system::{Mode, System};
+use harness::system::{Builder, Mode, System};
 use tokio::sync::watch::{Receiver, channel};
 use tokio::time::Instant;
 
@@ -56,8 +57,8 @@ async fn bombs_end_at_their_limits_and_nobody_else_notices() {
         .map(|(name, make, mark)| (*name, TestMail::new().attachment("a.bin", &make()), *mark))
         .collect();
     let _place = harness::machine::heavy().await;
-    let hop = NextHop::smtp().await;
-    let mut system = System::build(Mode::Standalone, &hop.target()).configuration(TWO).start().await;
+    let (hop, clamd) = (NextHop::smtp().await, FakeClamd::start(Behaviour::Clean).await);
+    let mut system = build(&hop, &clamd).start().await;
     let mut neighbour = Client::lmtp(&system.lmtp).await;
     let mut before = Vec::new();
     for _ in 0..NEIGHBOURS {
@@ -77,13 +78,18 @@ async fn bombs_end_at_their_limits_and_nobody_else_notices() {
     let grown = watch::resident_kib(node.process.id()).saturating_sub(worker_kib);
     let (before, slowest) = (watch::median(before), during.iter().max().copied().unwrap_or_default());
     let (count, during) = (during.len(), watch::median(during));
-    say(&format!(
-        "worker +{grown} KiB; small mails: {before:?} alone, {during:?} beside ({count}, slowest {slowest:?})"
-    ));
+    let peak = node.process.memory_peak_kib();
+    say(&format!("worker: {worker_kib} KiB, then {grown} more, at most {peak}"));
+    say(&format!("small mails: {before:?} alone, {during:?} beside ({count}, slowest {slowest:?})"));
     assert!(grown < WORKER_GROWTH_KIB_MAX, "the worker grew by {grown} KiB");
     assert!(during < NEIGHBOUR_MAX, "{during:?} instead of {before:?}");
     all_are_marked(&hop, &bombs);
     nobody_died(node).await;
+}
+
+/// With a virus scanner, which is to get what it does not open by itself.
+fn build(hop: &NextHop, clamd: &FakeClamd) -> Builder {
+    System::build(Mode::Standalone, &hop.target()).configuration(TWO).clamd(clamd.endpoint())
 }
 
 /// Sends a bomb, says what it took, and holds its process to its limit.
@@ -110,23 +116,31 @@ async fn neighbours(client: &mut Client, is_done: Receiver<bool>) -> Vec<Duratio
     times
 }
 
-/// Each arrived as it was, with its mark.
+/// Each arrived as it was, once, with its mark.
 fn all_are_marked(hop: &NextHop, mails: &[(&str, TestMail, &str)]) {
     let seen = hop.seen();
+    let mut wrong = Vec::new();
     for (name, mail, mark) in mails {
         let copies: Vec<_> = seen.mails.iter().filter(|got| got.content.ends_with(&mail.content)).collect();
         let [got] = copies.as_slice() else { panic!("{name}: {} copies", copies.len()) };
         let fields = added_fields(&mail.content, &got.content).join("\n");
-        let is_marked = fields.contains("UNCHECKED, ") && fields.contains(mark);
-        assert!(is_marked || mark.is_empty() && !fields.contains("UNCHECKED"), "{name}: {fields}");
+        let is_right = if mark.is_empty() {
+            !fields.contains("UNCHECKED")
+        } else {
+            fields.contains("UNCHECKED, ") && fields.contains(mark)
+        };
+        if !is_right {
+            wrong.push(format!("{name}: {fields}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// No process had to be killed, and none killed itself.
+/// No process had to be killed, and none killed itself. After a thousand small mails one may have been replaced.
 async fn nobody_died(node: &Node) {
     let metrics = node.admin("/metrics").await;
-    let ended = |line: &&str| line.starts_with("mailweir_worker_inspect_ended_total{");
-    assert_eq!(metrics.lines().find(ended), None);
+    let ended = metrics.lines().filter(|line| line.starts_with("mailweir_worker_inspect_ended_total{"));
+    assert_eq!(ended.filter(|line| !line.contains("reason=\"recycled\"")).collect::<Vec<_>>(), [""; 0]);
 }
 
 /// What was measured, for those who run it with `--nocapture`.

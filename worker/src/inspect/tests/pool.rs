@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::Metrics;
-use crate::inspect::{Pool, Settings};
+use crate::inspect::{Part, Pool, Settings};
 
 const PLAIN: &[u8] = b"Subject: x\r\n\r\nhello\r\n";
 const BANNED: &[u8] = b"Content-Type: a/b; name=evil.exe\r\n\r\nx\r\n";
@@ -22,10 +22,13 @@ struct World {
 }
 
 fn world(settings: Settings) -> World {
+    world_of(Limits { content_bytes_max: 200_000, ..Limits::default() }, settings)
+}
+
+fn world_of(limits: Limits, settings: Settings) -> World {
     let fake = Fake::default();
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let limits = Limits { content_bytes_max: 200_000, ..Limits::default() };
     let rules = AttachmentRules { limits, ..AttachmentRules::default() };
     let pool = Pool::new(Box::new(fake.clone()), rules, settings, metrics.inspect);
     World { fake, registry, pool }
@@ -33,7 +36,11 @@ fn world(settings: Settings) -> World {
 
 impl World {
     async fn inspect(&self, content: &'static [u8]) -> Vec<Found> {
-        self.pool.inspect(&Bytes::from_static(content), within(Duration::from_secs(60))).await
+        self.findings(&Bytes::from_static(content), Duration::from_secs(60)).await
+    }
+
+    async fn findings(&self, content: &Bytes, time: Duration) -> Vec<Found> {
+        self.pool.inspect(content, Wanted::Nothing, within(time)).await.findings
     }
 
     fn started(&self) -> usize {
@@ -83,6 +90,7 @@ async fn whatever_else_a_child_says_is_failed_and_the_next_mail_has_another_chil
         (Behaviour::Garbage, "answered garbage: not a frame of version 1", "garbage"),
         (Behaviour::Stale, "answered out of turn", "garbage"),
         (Behaviour::Twice, "answered out of turn", "garbage"),
+        (Behaviour::Unasked, "answered garbage: message of kind 5 out of turn", "garbage"),
     ];
     for (behaviour, why, reason) in cases {
         let world = world(Settings { processes: 1, ..Settings::default() });
@@ -104,8 +112,8 @@ async fn the_deadline_of_the_mail_bounds_all() {
     let content = Bytes::from_static(PLAIN);
     let start = Instant::now();
     let (first, second) = tokio::join!(
-        world.pool.inspect(&content, within(Duration::from_secs(7))),
-        world.pool.inspect(&content, within(Duration::from_secs(3))),
+        world.findings(&content, Duration::from_secs(7)),
+        world.findings(&content, Duration::from_secs(3)),
     );
     failed(&first, "did not answer within 7s");
     failed(&second, "was not free in time");
@@ -180,10 +188,10 @@ async fn a_mail_beyond_the_limit_is_not_handed_over() {
     let world = world(Settings::default());
     let over =
         vec![Found::new(Category::Unchecked(Unchecked::OverLimit), "beyond the limit of content bytes")];
-    let minute = within(Duration::from_secs(60));
-    assert_eq!(world.pool.inspect(&vec![b'x'; 200_001].into(), minute).await, over);
+    let minute = Duration::from_secs(60);
+    assert_eq!(world.findings(&vec![b'x'; 200_001].into(), minute).await, over);
     assert_eq!(world.started(), 0);
-    assert_eq!(world.pool.inspect(&vec![b'x'; 200_000].into(), minute).await, []);
+    assert_eq!(world.findings(&vec![b'x'; 200_000].into(), minute).await, []);
 }
 
 #[tokio::test]
@@ -192,11 +200,59 @@ async fn no_more_children_than_set() {
     let content = Bytes::from_static(BANNED);
     let mut mails = Vec::new();
     for _ in 0..50 {
-        mails.push(world.pool.inspect(&content, within(Duration::from_secs(60))));
+        mails.push(world.findings(&content, Duration::from_secs(60)));
     }
     for mail in mails {
         assert_eq!(mail.await.len(), 1);
     }
     tokio::join!(world.pool.warm(), world.inspect(BANNED), world.inspect(BANNED), world.inspect(BANNED));
     world.has("mailweir_worker_inspect_children 2");
+}
+
+/// Parts of at most 10 bytes together, and at most 3.
+fn world_with_parts() -> World {
+    let limits = Limits { feed_bytes_max: 10, feed_parts_max: 3, ..Limits::default() };
+    world_of(limits, Settings { processes: 1, ..Settings::default() })
+}
+
+#[tokio::test]
+async fn contents_are_handed_back_as_they_are_wanted() {
+    let world = world_with_parts();
+    let mail = Bytes::from_static(b"a\n\nhidden\n\n\n\nrest");
+    let minute = || within(Duration::from_secs(60));
+    let part = |content: &'static [u8], is_hidden| Part { content: Bytes::from_static(content), is_hidden };
+    let inspected = world.pool.inspect(&mail, Wanted::All, minute()).await;
+    assert_eq!(inspected.parts, [part(b"a", false), part(b"hidden", true), part(b"", false)]);
+    assert_eq!(world.pool.inspect(&mail, Wanted::Nothing, minute()).await.parts, []);
+}
+
+#[tokio::test]
+async fn a_child_that_hands_back_too_much_or_something_else_is_failed() {
+    let cases: [(Behaviour, &'static [u8], &str); 4] = [
+        (Behaviour::Honest, b"1\n\n2\n\n3\n\n4\n\n", "answered garbage: message of kind 5 out of turn"),
+        (Behaviour::Honest, b"12345\n\n123456\n\n", "answered garbage: content of 6 bytes"),
+        (Behaviour::Honest, b"12345678901\n\n", "answered garbage: content of 11 bytes"),
+        (Behaviour::EndlessPart, b"x", "answered garbage: content of 1000000 bytes"),
+    ];
+    for (behaviour, content, why) in cases {
+        let world = world_with_parts();
+        world.fake.behave(behaviour);
+        let deadline = within(Duration::from_secs(60));
+        let inspected = world.pool.inspect(&Bytes::from_static(content), Wanted::All, deadline).await;
+        failed(&inspected.findings, why);
+        assert_eq!(inspected.parts, []);
+        world.has("mailweir_worker_inspect_children 0");
+    }
+}
+
+#[tokio::test]
+async fn a_content_that_ends_early_or_belongs_to_another_mail_is_failed() {
+    let cases = [(Behaviour::StalePart, "answered out of turn"), (Behaviour::EndlessPart, "closed the pipe")];
+    for (behaviour, why) in cases {
+        let world = world(Settings { processes: 1, ..Settings::default() });
+        world.fake.behave(behaviour);
+        let deadline = within(Duration::from_secs(60));
+        let inspected = world.pool.inspect(&Bytes::from_static(PLAIN), Wanted::Hidden, deadline).await;
+        failed(&inspected.findings, why);
+    }
 }

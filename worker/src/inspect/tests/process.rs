@@ -37,7 +37,10 @@ fn pool(directory: &tempfile::TempDir, script: &str, settings: Settings) -> (Poo
 
 async fn inspect(pool: &Pool) -> String {
     let deadline = Deadline::after(Instant::now().into_std(), Duration::from_secs(60));
-    let found = pool.inspect(&Bytes::from_static(b"Subject: x\r\n\r\nTOKEN\r\n"), deadline).await;
+    let found = pool
+        .inspect(&Bytes::from_static(b"Subject: x\r\n\r\nTOKEN\r\n"), Wanted::Nothing, deadline)
+        .await
+        .findings;
     let [Found { category: Category::Unchecked(Unchecked::Failed), name }] = found.as_slice() else {
         panic!("{found:?}")
     };
