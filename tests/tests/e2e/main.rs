@@ -26,6 +26,7 @@ macro_rules! in_both_modes {
     };
 }
 
+mod bombs;
 mod canary;
 mod clamd;
 mod command;
