@@ -157,8 +157,11 @@ impl One {
 
     /// Asks for a part, unless it is known what comes out.
     async fn part(&self, mail: &Mail, content: &Bytes, deadline: Deadline) -> Result<Outcome, Failed> {
-        let signatures = self.pool.signatures();
         let scan = self.whole(mail, content.clone(), deadline);
+        if content.len() > self.settings.bytes_max {
+            return scan.await;
+        }
+        let signatures = self.pool.signatures();
         self.cache.scan(content, signatures.as_deref(), deadline, scan).await
     }
 
