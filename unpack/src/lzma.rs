@@ -21,7 +21,8 @@ pub(crate) fn is(content: &[u8]) -> bool {
     let is_power = header.dictionary.is_power_of_two() || (header.dictionary / 3).is_power_of_two();
     let has_dictionary =
         header.dictionary == u32::MAX || (header.dictionary >= DICTIONARY_BYTES_MIN && is_power);
-    let has_size = header.size == SIZE_UNKNOWN || header.size < SIZE_MAX;
+    // One of nothing hides nothing, and small streams of OLE files look like it.
+    let has_size = header.size == SIZE_UNKNOWN || (1..SIZE_MAX).contains(&header.size);
     // The range coder begins with a zero.
     header.properties <= PROPERTIES_MAX && has_dictionary && has_size && content.get(HEADER_BYTES) == Some(&0)
 }

@@ -1,9 +1,11 @@
 //! The rule on whole mails.
 
 mod archives;
+mod clamav;
 mod feed;
 mod make;
 mod readings;
+mod rows;
 mod tricks;
 
 use proptest::prelude::*;

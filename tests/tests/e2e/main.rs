@@ -26,6 +26,7 @@ macro_rules! in_both_modes {
     };
 }
 
+mod bombs;
 mod canary;
 mod clamd;
 mod command;
@@ -33,6 +34,7 @@ mod content;
 mod contract;
 mod documents;
 mod faults_nats;
+mod feed;
 mod fixtures;
 mod inspect;
 mod ledger;

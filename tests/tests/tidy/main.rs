@@ -4,6 +4,7 @@
 
 mod arrows;
 mod length;
+mod rows;
 mod text;
 
 use std::fs;
