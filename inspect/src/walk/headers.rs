@@ -27,6 +27,8 @@ pub(super) struct Headers {
     dispositions: BTreeSet<Vec<u8>>,
     pub(super) is_ambiguous: bool,
     pub(super) is_over_limit: bool,
+    /// Whether an encoding is more than its word on the line of the field.
+    has_wrapped_encoding: bool,
 }
 
 impl Headers {
@@ -81,7 +83,9 @@ impl Headers {
                     self.is_ambiguous |= self.dispositions.len() > 1;
                 }
                 Field::Encoding => {
-                    self.encodings.insert(header::declared(value).kind);
+                    let word = header::declared(value).kind;
+                    self.has_wrapped_encoding |= !is_bare(value, &word);
+                    self.encodings.insert(word);
                     self.is_ambiguous |= self.encodings.len() > 1;
                 }
             }
@@ -104,6 +108,21 @@ impl Headers {
         self.kinds.iter().any(|kind| kind.starts_with("multipart/"))
     }
 
+    /// One in which every reader looks for parts. clamd does not in signed ones, which are everyday mail.
+    pub(super) fn is_usual_multipart(&self) -> bool {
+        self.kinds.iter().all(|kind| {
+            matches!(
+                kind.as_str(),
+                "multipart/mixed" | "multipart/alternative" | "multipart/related" | "multipart/report"
+            )
+        })
+    }
+
+    /// A message that is read as one wherever it stands.
+    pub(super) fn is_usual_message(&self) -> bool {
+        self.kinds.iter().all(|kind| kind == "message/rfc822")
+    }
+
     /// Text, also where nothing is declared (RFC 2045 section 5.2).
     pub(super) fn is_text(&self) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|kind| kind.starts_with("text/"))
@@ -118,11 +137,12 @@ impl Headers {
 
     /// Whether every reader decodes `body` alike.
     pub(super) fn has_usual_encoding(&self, body: &[u8]) -> bool {
-        self.encodings.iter().all(|encoding| match encoding.as_str() {
-            "base64" => true,
-            "quoted-printable" => decode::is_plain_quoted_printable(body),
-            other => !is_encoded(other),
-        })
+        !self.has_wrapped_encoding
+            && self.encodings.iter().all(|encoding| match encoding.as_str() {
+                "base64" => true,
+                "quoted-printable" => decode::is_plain_quoted_printable(body),
+                other => !is_encoded(other),
+            })
     }
 
     pub(super) fn is_encoded(&self) -> bool {
@@ -133,6 +153,12 @@ impl Headers {
 /// Whether this transfer encoding is more than a promise about line lengths.
 pub(super) fn is_encoded(encoding: &str) -> bool {
     !matches!(encoding, "7bit" | "8bit" | "binary" | "")
+}
+
+/// Whether the value of a field is this word, on its first line.
+fn is_bare(value: &[u8], word: &str) -> bool {
+    let line = value.trim_ascii_end();
+    memchr::memchr(b'\n', line).is_none() && line.trim_ascii().eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// The header block of a part, its empty line included.
