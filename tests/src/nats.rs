@@ -86,7 +86,8 @@ async fn launch(configuration: &Path, directory: &TempDir) -> (Process, String) 
     let ports = directory.path().display().to_string();
     let args =
         ["--addr", "127.0.0.1", "--port", "-1", "--config", &configuration, "--ports_file_dir", &ports];
-    let mut process = Process::start("nats-server", &server(), &args, directory.path());
+    let environment = environment();
+    let mut process = Process::start_with(&environment, "nats-server", &server(), &args, directory.path());
     // setpriv replaces itself by the server, so the process id in the file's name is the child's.
     let ports = directory.path().join(format!("nats-server_{}.ports", process.id()));
     let address = eventually("nats-server tells its port", async || {
@@ -95,6 +96,11 @@ async fn launch(configuration: &Path, directory: &TempDir) -> (Process, String) 
     })
     .await;
     (process, address)
+}
+
+/// As `deploy/` has it.
+fn environment() -> [(String, String); 2] {
+    [("GOGC", "400"), ("GOMEMLIMIT", "1GiB")].map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 fn server() -> PathBuf {

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod cache;
 pub mod clamd;
 pub mod command;
 mod eicar;

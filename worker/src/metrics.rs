@@ -50,6 +50,12 @@ struct HostResult {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScannerResult {
+    scanner: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
 }
@@ -77,6 +83,7 @@ pub struct Metrics {
     breaker_open: Family<HostLabel, Gauge>,
     canary_failing: Family<HostLabel, Gauge>,
     database: Family<HostLabel, Gauge>,
+    verdict_cache: Family<ScannerResult, Counter>,
     pub(crate) inspect: InspectMetrics,
 }
 
@@ -170,6 +177,14 @@ pub(crate) struct HostMetrics {
     pub(crate) canary_failing: Gauge,
 }
 
+/// The handles of the verdicts that are kept of one scanner.
+#[derive(Clone, Debug)]
+pub(crate) struct CacheMetrics {
+    pub(crate) hit: Counter,
+    pub(crate) miss: Counter,
+    pub(crate) joined: Counter,
+}
+
 /// The handle of what clamds tell of themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct ClamdMetrics(Family<HostLabel, Gauge>, String);
@@ -218,6 +233,7 @@ impl Metrics {
             breaker_open: Family::default(),
             canary_failing: Family::default(),
             database: Family::default(),
+            verdict_cache: Family::default(),
             inspect: InspectMetrics::register(registry),
         };
         registry.register(
@@ -281,6 +297,11 @@ impl Metrics {
             "When the signatures of a clamd were made, in seconds since 1970",
             self.database.clone(),
         );
+        registry.register(
+            "mailweir_worker_verdict_cache",
+            "Contents for a scanner by what the cache had: a verdict, none, or a scan under way that was waited for",
+            self.verdict_cache.clone(),
+        );
     }
 
     /// Counts one verdict.
@@ -312,6 +333,14 @@ impl Metrics {
             seconds: self.checks.get_or_create_owned(&label),
             fed: self.fed.get_or_create_owned(&ScannerLabel { scanner: label.check }),
         }
+    }
+
+    /// The handles of the cache of a scanner.
+    pub(crate) fn cache(&self, scanner: &str) -> CacheMetrics {
+        let counter = |result| {
+            self.verdict_cache.get_or_create_owned(&ScannerResult { scanner: scanner.to_owned(), result })
+        };
+        CacheMetrics { hit: counter("hit"), miss: counter("miss"), joined: counter("joined") }
     }
 
     /// The handle of what the hosts of a clamd tell.

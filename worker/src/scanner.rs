@@ -44,7 +44,7 @@ impl Scanner {
     fn with(settings: Settings, launch: Box<dyn Launch>, metrics: Metrics) -> Self {
         let inspect = settings.inspect;
         let all = settings.clamd.into_iter().map(Into::into).chain(settings.scanners).collect();
-        let scanners = Scanners::new(all, settings.spam, &metrics);
+        let scanners = Scanners::new(all, settings.spam, settings.verdict_cache, &metrics);
         let pool = |rules| Pool::new(launch, rules, inspect, metrics.inspect.clone());
         Self {
             policy: settings.policy,

@@ -5,7 +5,7 @@
 use proto::inspection::AttachmentRules;
 
 use crate::scanners::spam::Levels;
-use crate::{clamd, inspect, policy, scanners};
+use crate::{cache, clamd, inspect, policy, scanners};
 
 /// Everything that [`crate::Scanner`] needs to know.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Settings {
     pub clamd: Option<clamd::Settings>,
     /// All other scanners. Without any virus scanner nobody claims that viruses were looked for.
     pub scanners: Vec<scanners::settings::Settings>,
+    /// What is kept of what virus scanners say.
+    pub verdict_cache: cache::Settings,
     /// What spam scores mean.
     pub spam: Levels,
     /// The attachment rule; `None` looks at no attachment and starts no child. Default: the usual rules.
@@ -31,6 +33,7 @@ impl Default for Settings {
         Self {
             clamd: None,
             scanners: Vec::new(),
+            verdict_cache: cache::Settings::default(),
             spam: Levels::default(),
             attachments: Some(AttachmentRules::default()),
             inspect: inspect::Settings::default(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::request::api;
-use super::server;
+use super::{environment, server};
 use crate::link::Link;
 use crate::port::ReservedPort;
 use crate::process::Process;
@@ -184,5 +184,5 @@ fn launch(
         "--no_advertise".to_owned(),
         format!("--routes={}", routes_to.join(",")),
     ];
-    Process::start(&name_of(number), &server(), &args, directory.path())
+    Process::start_with(&environment(), &name_of(number), &server(), &args, directory.path())
 }

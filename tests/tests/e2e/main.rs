@@ -34,6 +34,7 @@ mod content;
 mod contract;
 mod documents;
 mod faults_nats;
+mod feed;
 mod fixtures;
 mod inspect;
 mod ledger;

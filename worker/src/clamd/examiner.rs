@@ -33,6 +33,8 @@ pub(crate) struct Examiner {
 
 #[derive(Default)]
 struct Known {
+    /// What it told when it was asked last.
+    version: Option<String>,
     advice: HashMap<Probe, String>,
     is_old: bool,
     /// It answered the large probe, and not with OK.
@@ -64,6 +66,7 @@ impl Examiner {
         let limit = target.connect_timeout;
         let mut connection = Connection::open(target).await?;
         let version = timeout(limit, connection.version()).await.map_err(|_| Failure::Timeout)??;
+        self.known().entry(target.endpoint.clone()).or_default().version = Some(version.clone());
         self.note_age(target.endpoint, &version);
         for probe in CHEAP {
             self.send(target, probe, limit).await?;
@@ -78,6 +81,11 @@ impl Examiner {
     /// Sends what is dear.
     pub(super) async fn examine(&self, target: Target<'_>) -> Result<(), Failure> {
         self.send(target, Probe::Large, LARGE_TIMEOUT).await
+    }
+
+    /// What a host told of its engine and signatures, once it did.
+    pub(super) fn version(&self, host: &Endpoint) -> Option<String> {
+        self.known().get(host)?.version.clone()
     }
 
     async fn send(&self, target: Target<'_>, probe: Probe, limit: Duration) -> Result<(), Failure> {

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use proto::Endpoint;
+
 use self::connection::Connection;
 use self::examiner::Examiner;
 use self::reply::Answer;
@@ -87,6 +89,11 @@ impl Client for Clamd {
 
     fn canary_interval(&self) -> Option<Duration> {
         self.examiner.as_ref().map(|(interval, _)| *interval)
+    }
+
+    /// The versions of engine and signatures, where each probe asks for them.
+    fn signatures(&self, host: &Endpoint) -> Option<String> {
+        self.examiner.as_ref().and_then(|(_, examiner)| examiner.version(host))
     }
 
     async fn examine(&self, target: Target<'_>) -> Result<(), Failure> {

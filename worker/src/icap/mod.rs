@@ -159,4 +159,11 @@ impl client::Client for Client {
     fn canary_interval(&self) -> Option<Duration> {
         self.has_canary().then_some(self.settings.canary_interval)
     }
+
+    /// The tag by which a service says whether its answers still hold (section 4.7). Each probe asks for it, so what else
+    /// it said of itself may be too old by now.
+    fn signatures(&self, host: &Endpoint) -> Option<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(host).filter(|_| self.has_canary())?.options.tag.clone()
+    }
 }

@@ -207,6 +207,31 @@ async fn options_are_asked_again_when_the_tag_has_changed() {
 }
 
 #[tokio::test]
+async fn its_tag_stands_for_its_signatures_where_it_is_probed() {
+    let found = FOUND.replacen("\r\n", "\r\nISTag: \"one\"\r\n", 1);
+    let new = NO_CHANGE.replace("one", "two");
+    let script = || [say(&found), no_change(), say(&new), say(&new)];
+    let fake = Fake::tcp(OPTIONS, script()).await;
+    let client = client();
+    let tag = || client.signatures(&fake.endpoint);
+    assert_eq!(tag(), None);
+    client.probe(target(&fake.endpoint)).await.unwrap();
+    assert_eq!(tag().as_deref(), Some("one"));
+    exchange(&client, &fake.endpoint, None, b"x").await.unwrap();
+    assert_eq!(tag().as_deref(), Some("one"));
+    exchange(&client, &fake.endpoint, None, b"x").await.unwrap();
+    assert_eq!(tag(), None, "it has others now");
+    fake.seen.lock().unwrap().options.push_back(OPTIONS.replace("one", "two"));
+    exchange(&client, &fake.endpoint, None, b"x").await.unwrap();
+    assert_eq!(tag().as_deref(), Some("two"));
+
+    let fake = Fake::tcp(OPTIONS, [no_change()]).await;
+    let unprobed = Client::new(Settings { canary_interval: Duration::ZERO, ..Settings::default() });
+    exchange(&unprobed, &fake.endpoint, None, b"x").await.unwrap();
+    assert_eq!(unprobed.signatures(&fake.endpoint), None);
+}
+
+#[tokio::test]
 async fn a_server_that_closes_behind_options_is_asked_on_another_connection() {
     let closing = OPTIONS.replace("Allow", "Connection: close\r\nAllow");
     let fake = Fake::tcp(&closing, []).await;

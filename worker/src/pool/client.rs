@@ -45,6 +45,12 @@ pub(crate) trait Client: Send + Sync + 'static {
         None
     }
 
+    /// By what a host scans now, as far as it told: what it says of two contents that are alike is the same as long as
+    /// this is. None where that is not known, also because nobody asks it again.
+    fn signatures(&self, _host: &Endpoint) -> Option<String> {
+        None
+    }
+
     /// A dear look at a host that is in use, each hour. [`Failure::Refused`] means that it must not be used; the next
     /// probe then is to look as closely, as the first one does.
     fn examine(&self, _target: Target<'_>) -> impl Future<Output = Result<(), Failure>> + Send {

@@ -5,6 +5,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Instant, timeout, timeout_at};
@@ -32,6 +33,8 @@ pub(super) struct Host<C: Client> {
     chance: RandomState,
     /// What its probe found wrong with it, which is more than being down.
     doubt: Mutex<Option<String>>,
+    /// How often something was found.
+    doubts: AtomicU64,
     pub(super) metrics: HostMetrics,
 }
 
@@ -56,6 +59,7 @@ impl<C: Client> Host<C> {
             breaker: Mutex::new(breaker),
             chance: RandomState::new(),
             doubt: Mutex::default(),
+            doubts: AtomicU64::new(0),
             metrics,
         }
     }
@@ -122,7 +126,15 @@ impl<C: Client> Host<C> {
         if doubt.as_ref() != Some(&why) {
             tracing::warn!(host = %self.endpoint, why, "a scanner is not what it should be, leaving it alone");
             *doubt = Some(why);
+            self.doubts.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// By what it scans now, where that is known. It is another after each doubt, so that what it said before is not
+    /// believed.
+    pub(super) fn signatures(&self, client: &C) -> Option<String> {
+        let told = client.signatures(&self.endpoint)?;
+        Some(format!("{told} {}", self.doubts.load(Ordering::Relaxed)))
     }
 
     /// Has the content of `request` scanned by its deadline, once a slot is free.

@@ -144,6 +144,12 @@ impl<C: Client> Pool<C> {
         Err(failed)
     }
 
+    /// By what contents are scanned now: what all hosts have, since any of them may be asked. None where one is not known.
+    pub(crate) fn signatures(&self) -> Option<String> {
+        let all: Option<Vec<_>> = self.hosts.iter().map(|host| host.signatures(&self.client)).collect();
+        all.map(|all| all.join("\n"))
+    }
+
     /// Whether the host of that index is left alone.
     #[cfg(test)]
     pub(crate) fn is_left_alone(&self, index: usize) -> bool {

@@ -215,6 +215,38 @@ async fn a_kept_connection_is_used_until_it_is_lost_or_old() {
     assert_eq!(fake.asked(), [(1, false)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn signatures_are_those_of_all_hosts_since_the_last_doubt() {
+    let (pool, fake) = pool(2, |_| {});
+    fake.sign(1, "1.4/1");
+    assert_eq!(pool.signatures(), None, "nothing is known of the second");
+    fake.sign(2, "1.4/1");
+    let mut seen = vec![pool.signatures().unwrap()];
+    for (number, told) in [(1, "1.4/2"), (2, "1.4/2"), (2, "1.5/2")] {
+        fake.sign(number, told);
+        seen.push(pool.signatures().unwrap());
+    }
+    // A probe that passes, or finds nobody, is no doubt.
+    fake.script_probes(1, [Act::Clean, Act::Down]);
+    for _ in 0..2 {
+        pool.check().await;
+        assert_eq!(pool.signatures().as_ref(), seen.last());
+    }
+    // Before and after a doubt it says the same of itself.
+    for _ in 0..2 {
+        fake.script_probes(1, [Act::Garbage, Act::Garbage, Act::Clean]);
+        pool.check().await;
+        seen.push(pool.signatures().unwrap());
+        pool.check().await;
+        pool.check().await;
+        assert_eq!(pool.signatures().as_ref(), seen.last());
+    }
+    let count = seen.len();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!((seen.len(), count), (6, 6), "{seen:?}");
+}
+
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         Just(Act::Clean),

@@ -23,10 +23,10 @@ use proto::{Category, Deadline, Endpoint, Finding, Mail, SpamScore, Symbol, Unch
 use self::one::{Answer, One};
 use self::settings::{Group, OnFailure, Settings};
 use self::spam::{Levels, Spam};
-use crate::Metrics;
 use crate::inspect::Inspected;
 use crate::pool::Failed;
 use crate::pool::client::Outcome;
+use crate::{Metrics, cache};
 
 /// What a check of one host said, for readiness and the message at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +84,15 @@ pub(crate) struct Scanners {
 }
 
 impl Scanners {
-    pub(crate) fn new(settings: Vec<Settings>, levels: Levels, metrics: &Metrics) -> Self {
+    pub(crate) fn new(
+        settings: Vec<Settings>,
+        levels: Levels,
+        cache: cache::Settings,
+        metrics: &Metrics,
+    ) -> Self {
         let viruses = settings.iter().filter(|one| !one.kind.scores());
         let virus_scanners = viruses.map(|one| one.name.clone()).collect();
-        let all = settings.into_iter().map(|one| One::new(one, metrics)).collect();
+        let all = settings.into_iter().map(|one| One::new(one, cache, metrics)).collect();
         Self { all, levels, virus_scanners }
     }
 

@@ -13,6 +13,7 @@ use proto::{Deadline, Mail};
 use super::feed::{is_worst, worse};
 use super::settings::{Feed, Kind, Settings};
 use super::{HostState, Parts};
+use crate::cache::{self, Cache};
 use crate::clamd::Clamd;
 use crate::inspect::Inspected;
 use crate::metrics::CheckMetrics;
@@ -30,6 +31,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A pool without its protocol.
 trait Ask: Send + Sync {
     fn scan<'a>(&'a self, asked: &'a Asked<'a>, deadline: Deadline) -> Boxed<'a, Result<Outcome, Failed>>;
+    fn signatures(&self) -> Option<String>;
     fn check(&self) -> Boxed<'_, Vec<HostState>>;
     fn watch(&self) -> Boxed<'_, ()>;
 }
@@ -37,6 +39,10 @@ trait Ask: Send + Sync {
 impl<C: Client> Ask for Pool<C> {
     fn scan<'a>(&'a self, asked: &'a Asked<'a>, deadline: Deadline) -> Boxed<'a, Result<Outcome, Failed>> {
         Box::pin(Pool::scan(self, asked, deadline))
+    }
+
+    fn signatures(&self) -> Option<String> {
+        Pool::signatures(self)
     }
 
     fn check(&self) -> Boxed<'_, Vec<HostState>> {
@@ -52,6 +58,8 @@ impl<C: Client> Ask for Pool<C> {
 pub(super) struct One {
     pub(super) settings: Settings,
     pool: Box<dyn Ask>,
+    /// What it said of parts.
+    cache: Cache,
     metrics: CheckMetrics,
 }
 
@@ -64,7 +72,7 @@ pub(super) struct Answer {
 }
 
 impl One {
-    pub(super) fn new(settings: Settings, metrics: &Metrics) -> Self {
+    pub(super) fn new(settings: Settings, cache: cache::Settings, metrics: &Metrics) -> Self {
         let (name, hosts) = (settings.name.as_str(), settings.pool.clone());
         let pool: Box<dyn Ask> = match &settings.kind {
             Kind::Clamd(canary) => {
@@ -78,8 +86,9 @@ impl One {
             Kind::Spamd(options) => Box::new(Pool::new(name, Spamd::new(options), hosts, metrics)),
             Kind::Rspamd => Box::new(Pool::new(name, Rspamd, hosts, metrics)),
         };
+        let cache = Cache::new(cache, metrics.cache(name));
         let metrics = metrics.check(name);
-        Self { settings, pool, metrics }
+        Self { settings, pool, cache, metrics }
     }
 
     /// Asks for a mail: for as much of it as it is set to get.
@@ -137,13 +146,23 @@ impl One {
         let mut outcome = Ok(Outcome::Clean);
         for few in parts.chunks(PARTS_AT_ONCE) {
             self.metrics.fed(few.len());
-            let answers = join_all(few.iter().map(|part| self.whole(mail, Bytes::clone(part), deadline)));
+            let answers = join_all(few.iter().map(|part| self.part(mail, part, deadline)));
             outcome = answers.await.into_iter().fold(outcome, |one, other| worse(one, other, scores));
             if is_worst(&outcome, scores) {
                 break;
             }
         }
         outcome
+    }
+
+    /// Asks for a part, unless it is known what comes out.
+    async fn part(&self, mail: &Mail, content: &Bytes, deadline: Deadline) -> Result<Outcome, Failed> {
+        let scan = self.whole(mail, content.clone(), deadline);
+        if content.len() > self.settings.bytes_max {
+            return scan.await;
+        }
+        let signatures = self.pool.signatures();
+        self.cache.scan(content, signatures.as_deref(), deadline, scan).await
     }
 
     /// Asks for a content, if it takes one as large: a virus behind the head would be missed.

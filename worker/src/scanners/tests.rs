@@ -86,8 +86,12 @@ impl World {
     }
 
     async fn scan_with(&self, bytes: usize, inspected: Inspected) -> Scanned {
-        let scanners =
-            Scanners::new(self.all.clone(), Levels::default(), &Metrics::register(&mut Registry::default()));
+        let scanners = Scanners::new(
+            self.all.clone(),
+            Levels::default(),
+            cache::Settings::default(),
+            &Metrics::register(&mut Registry::default()),
+        );
         let content = [&vec![b'x'; bytes.saturating_sub(2)][..], b"\r\n"].concat();
         scanners.scan(&mail(&content), ready(Arc::new(inspected)), minute()).await
     }

@@ -12,6 +12,7 @@ mod load;
 mod process;
 mod scanners;
 mod sink;
+mod verdict_cache;
 mod virus_scanners;
 mod worker;
 

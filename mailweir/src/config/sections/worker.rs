@@ -71,6 +71,7 @@ pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     }
     Settings {
         scanners,
+        verdict_cache: super::verdict_cache::read(reader),
         spam: super::scanners::read_levels(reader),
         clamd,
         attachments,

@@ -149,4 +149,31 @@ async fn without_a_canary_every_host_is_believed() {
     assert!(!world.asking.0.is_left_alone(0));
     assert_eq!(world.scan().await, Ok(Outcome::Clean));
     assert_eq!(fake.scans(), 1);
+    world.asking.0.check().await;
+    assert_eq!(world.asking.0.signatures(), None, "nobody would notice new ones");
+}
+
+#[tokio::test]
+async fn its_signatures_are_known_from_the_last_probe() {
+    let script = [&ALL_GOOD[..], &GOOD[..], &[CLEAN], &[Act::Close]].concat();
+    let fake = Fake::tcp(script).await;
+    let world = World::new(&fake, Canary::default());
+    let signatures = || world.asking.0.signatures();
+    assert_eq!(signatures(), None);
+    world.asking.0.check().await;
+    let first = signatures().unwrap();
+    assert!(first.contains("ClamAV 1.4.6/27000"), "{first}");
+    *fake.state.version.lock().unwrap() = "ClamAV 1.4.6/27001";
+    assert_eq!(signatures(), Some(first), "nobody has asked since");
+    world.asking.0.check().await;
+    let second = signatures().unwrap();
+    assert!(second.contains("ClamAV 1.4.6/27001"), "{second}");
+    // It does not find the test file any more, and has the same signatures.
+    world.asking.0.check().await;
+    let third = signatures().unwrap();
+    assert_ne!(third, second);
+    // What it has is known also where the probe does not come to an end.
+    *fake.state.version.lock().unwrap() = "ClamAV 1.4.6/27002";
+    world.asking.0.check().await;
+    assert!(signatures().unwrap().contains("ClamAV 1.4.6/27002"));
 }

@@ -36,6 +36,8 @@ pub(super) const CLEAN: Act = Act::Say(b"#: stream: OK\0");
 
 pub(super) struct State {
     pub(super) script: Mutex<VecDeque<Act>>,
+    /// What it says to VERSION.
+    pub(super) version: Mutex<&'static str>,
     /// Contents as they arrived.
     pub(super) seen: Mutex<Vec<Vec<u8>>>,
     pub(super) connections: Mutex<usize>,
@@ -94,6 +96,7 @@ impl State {
     fn new(script: impl IntoIterator<Item = Act>) -> Arc<Self> {
         Arc::new(Self {
             script: Mutex::new(script.into_iter().collect()),
+            version: Mutex::new("ClamAV 1.4.6/27000"),
             seen: Mutex::default(),
             connections: Mutex::default(),
             busy: Mutex::default(),
@@ -125,7 +128,7 @@ async fn serve(
             b"zIDSESSION" => assert_eq!(*id, 0, "a session is opened once"),
             b"zVERSION" => {
                 *id += 1;
-                let answer = format!("{id}: ClamAV 1.4.6/27000\0");
+                let answer = format!("{id}: {}\0", state.version.lock().unwrap());
                 socket.write_all(answer.as_bytes()).await.ok()?;
             }
             b"zINSTREAM" => {

@@ -39,6 +39,7 @@ struct State {
     /// Who was asked, in order, and whether on a kept connection.
     asked: Vec<(u16, bool)>,
     probed: Vec<u16>,
+    signatures: HashMap<Endpoint, String>,
 }
 
 /// Shared with the test.
@@ -52,6 +53,11 @@ impl Fake {
 
     pub(super) fn script_probes(&self, number: u16, acts: impl IntoIterator<Item = Act>) {
         self.0.lock().unwrap().probes.entry(host(number)).or_default().extend(acts);
+    }
+
+    /// What a host has from now on.
+    pub(super) fn sign(&self, number: u16, signatures: &str) {
+        self.0.lock().unwrap().signatures.insert(host(number), signatures.into());
     }
 
     /// Who was asked since the last time.
@@ -122,5 +128,9 @@ impl Client for Fake {
             state.probes.get_mut(target.endpoint).and_then(VecDeque::pop_front).unwrap_or(Act::Clean)
         };
         play(act).await.map(|_| "fake 1".to_owned())
+    }
+
+    fn signatures(&self, host: &Endpoint) -> Option<String> {
+        self.0.lock().unwrap().signatures.get(host).cloned()
     }
 }

@@ -68,7 +68,12 @@ impl Clamd {
             ..Inspected::default()
         };
         let metrics = Metrics::register(&mut Registry::default());
-        let scanners = Scanners::new(vec![self.settings.clone()], Levels::default(), &metrics);
+        let scanners = Scanners::new(
+            vec![self.settings.clone()],
+            Levels::default(),
+            cache::Settings::default(),
+            &metrics,
+        );
         let mail = mail(format!("{mail_text}\r\n").as_bytes());
         let scanned = scanners.scan(&mail, ready(Arc::new(inspected)), minute()).await;
         let mut got = std::mem::take(&mut *self.got.lock().unwrap());
