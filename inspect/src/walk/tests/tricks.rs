@@ -39,6 +39,9 @@ const HIDDEN_NAMES: &[&str] = &[
     "Content-Disposition: attachment; filename*0=evil.; filename*1=exe",
     "Content-Disposition: attachment; filename*1=exe; filename*0=evil.",
     "Content-Disposition: attachment; filename*0*=utf-8''evil; filename*1*=%2Ee; filename*2=xe",
+    "Content-Disposition: attachment; filename*0*=utf-8''evil.e; filename*1*=utf-8''x%65",
+    "Content-Disposition: attachment; filename*0=\"evil.e\"; filename*1=\"x\\e\"",
+    "Content-Disposition: attachment; filename*0=evil.e; filename*0=pdf; filename*1=xe; filename*3=.txt",
     "Content-Disposition: attachment; filename=evil; filename*1=.exe",
     "Content-Type: application/octet-stream; name*0=ev; name*1=il.exe",
     // RFC 2047, where it must not stand but is read.
