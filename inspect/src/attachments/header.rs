@@ -2,9 +2,11 @@
 //!
 //! mail-parser picks one value per parameter and one name per part. Clients differ in what they pick, so here every
 //! value counts, in every way in which it may be read: with the fold and without, with the quotes and without, the
-//! continuations (RFC 2231) in both orders, encoded words decoded (RFC 2047) and not.
+//! continuations (RFC 2231) in both orders, encoded words decoded (RFC 2047) and not. [`grammar`] reads it a second time
+//! as the RFCs have it.
 
 mod continued;
+mod grammar;
 
 use self::continued::collect;
 
@@ -13,7 +15,7 @@ const PARAMETERS_MAX: usize = 128;
 /// Longest value that is read whole; of a longer one only the end, where the extension is.
 const VALUE_BYTES_MAX: usize = 4 * 1024;
 
-/// One parameter as written.
+/// One parameter in one reading.
 struct Parameter {
     /// In lower case, without blanks and comments: `filename*0*`.
     key: String,
@@ -23,8 +25,8 @@ struct Parameter {
 /// All that one header declares.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Declared {
-    /// The media type or disposition, in lower case, without blanks and comments.
-    pub(crate) kind: String,
+    /// The media type or disposition in every reading, in lower case, without blanks and comments.
+    pub(crate) kinds: Vec<String>,
     /// Every reading of every name.
     pub(crate) names: Vec<String>,
     /// Every reading of every boundary.
@@ -49,6 +51,14 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
     let is_ambiguous = first.is_some() && count(&kept, b"boundary") > 1 && values.any(|b| Some(b) != first);
     let mut boundaries = Vec::new();
     collect(&parameters, "boundary", &mut boundaries);
+    let strict = grammar::read(&kept);
+    let mut kinds = vec![kind];
+    kinds.extend(strict.kind.filter(|kind| !kinds.contains(kind)));
+    for base in ["name", "filename"] {
+        collect(&strict.parameters, base, &mut names);
+    }
+    collect(&strict.parameters, "boundary", &mut boundaries);
+    let is_over_limit = is_over_limit || strict.is_over_limit;
     if memchr::memchr(b'\n', raw).is_some() {
         let (_, parameters, _) = parse(&unfold(raw, true));
         for base in ["name", "filename"] {
@@ -59,7 +69,7 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
         list.sort();
         list.dedup();
     }
-    Declared { kind, names, boundaries, is_ambiguous, is_over_limit }
+    Declared { kinds, names, boundaries, is_ambiguous, is_over_limit }
 }
 
 fn count(haystack: &[u8], word: &[u8]) -> usize {

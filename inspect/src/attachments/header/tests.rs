@@ -53,6 +53,9 @@ fn every_client_s_reading_is_among_them() {
         "attachment;\r\n\tfilename=\"evil\r\n .exe\"",
         "attachment; filename=evil.exe (a comment)",
         "attachment; filename=(a comment)evil.exe",
+        "attachment; (x=\") filename=\"evil.exe\"",
+        "attachment; (a (nested; one) \\) x=y) filename=evil.exe",
+        "attachment; =; filename=evil.exe; (x=\")",
         "attachment; file(x)name=evil.exe",
         "attachment; filename=\"evil.exe",
         "attachment; filename=\"evil.exe; size=3",
@@ -80,7 +83,18 @@ fn types_lose_blanks_and_comments() {
         ("application/\r\n hta", "application/hta"),
         ("", ""),
     ] {
-        assert_eq!(declared(raw.as_bytes()).kind, kind);
+        assert_eq!(declared(raw.as_bytes()).kinds, [kind]);
+    }
+}
+
+#[test]
+fn a_type_with_a_comment_that_holds_a_semicolon_has_both_readings() {
+    for (raw, kind) in [
+        ("application (;) / hta", "application/hta"),
+        ("(\\() application/hta; name=x", "application/hta"),
+        ("(;) base64", "base64"),
+    ] {
+        assert!(declared(raw.as_bytes()).kinds.iter().any(|read| read == kind), "{raw}");
     }
 }
 

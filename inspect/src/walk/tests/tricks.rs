@@ -42,6 +42,7 @@ const HIDDEN_NAMES: &[&str] = &[
     "Content-Disposition: attachment; filename*0*=utf-8''evil.e; filename*1*=utf-8''x%65",
     "Content-Disposition: attachment; filename*0=\"evil.e\"; filename*1=\"x\\e\"",
     "Content-Disposition: attachment; filename*0=evil.e; filename*0=pdf; filename*1=xe; filename*3=.txt",
+    "Content-Disposition: attachment; (x=\") filename=\"evil.exe\"",
     "Content-Disposition: attachment; filename=evil; filename*1=.exe",
     "Content-Type: application/octet-stream; name*0=ev; name*1=il.exe",
     // RFC 2047, where it must not stand but is read.
@@ -95,6 +96,8 @@ const HIDDEN_NAMES: &[&str] = &[
     "Content-Type: application/x-msdownload",
     "Content-Type: APPLICATION/X-MsDownload; name=good.txt",
     "Content-Type: application/ (x) hta",
+    "Content-Type: application/ (;) hta",
+    "Content-Type: x\r\n application/hta",
     "Content-Type: application/x-msdos-program",
     "Content-Type: message/partial; id=x; number=1",
     "Content-Type: text/plain\r\nContent-Type: application/hta",
