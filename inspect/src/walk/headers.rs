@@ -41,6 +41,10 @@ impl Headers {
                 let names = ["name", "filename"].map(|key| parsed.attribute(key));
                 headers.names.extend(names.into_iter().flatten().map(str::to_owned));
                 headers.charset = parsed.attribute("charset").map(str::to_owned);
+                // Of a type that is cut by a fold or a comment it may take another piece.
+                let kind = parsed.subtype().map(|subtype| format!("{}/{subtype}", parsed.ctype()));
+                let is_word = |kind: &String| kind.bytes().all(|byte| byte.is_ascii_graphic());
+                headers.kinds.extend(kind.filter(is_word));
             }
             // mail-parser takes blanks within a field's name, others do not see such a field at all.
             let raw = content.get(field.offset_start as usize..field.offset_end as usize).unwrap_or_default();
@@ -81,7 +85,7 @@ impl Headers {
                     self.is_ambiguous |= self.dispositions.len() > 1;
                 }
                 Field::Encoding => {
-                    self.encodings.insert(header::declared(value).kind);
+                    self.encodings.extend(header::declared(value).kinds);
                     self.is_ambiguous |= self.encodings.len() > 1;
                 }
             }
@@ -92,12 +96,12 @@ impl Headers {
         if !self.raw_kinds.insert(raw.trim_ascii().to_vec()) {
             return;
         }
-        let Declared { kind, names, boundaries, is_ambiguous, is_over_limit } = header::declared(raw);
+        let Declared { kinds, names, boundaries, is_ambiguous, is_over_limit } = header::declared(raw);
         self.is_ambiguous |= is_ambiguous || self.raw_kinds.len() > 1;
         self.is_over_limit |= is_over_limit;
         self.names.extend(names);
         self.boundaries.extend(boundaries);
-        self.kinds.insert(kind);
+        self.kinds.extend(kinds);
     }
 
     pub(super) fn is_multipart(&self) -> bool {
