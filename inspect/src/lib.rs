@@ -16,6 +16,8 @@ mod banned;
 mod cage;
 mod confine;
 mod faults;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod serve;
 mod walk;
 

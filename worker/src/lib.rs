@@ -12,6 +12,8 @@ pub mod clamd;
 pub mod command;
 mod eicar;
 mod fold;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod icap;
 pub mod inspect;
 mod metrics;

@@ -134,6 +134,48 @@ fn soft_break(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// `input` without the blanks and line ends within its escapes (`=4 1`) and without any CR that ends no line, as lenient
+/// readers of quoted-printable see it; nothing where there are none.
+pub(crate) fn joined_escapes(input: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = input;
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(next) = memchr::memchr2(b'=', b'\r', rest) {
+        at += next;
+        let found = rest.get(next..).unwrap_or_default();
+        let (text, length) = match found {
+            [b'\r', b'\n', ..] => (None, 2),
+            [b'\r', ..] => (Some(Vec::new()), 1),
+            _ => split_escape(found).map_or((None, 1), |(escape, length)| (Some(escape.to_vec()), length)),
+        };
+        if let Some(text) = text {
+            out.extend_from_slice(input.get(copied..at).unwrap_or_default());
+            out.extend_from_slice(&text);
+            copied = at + length;
+        }
+        at += length;
+        rest = found.get(length..).unwrap_or_default();
+    }
+    out.extend_from_slice(input.get(copied..).unwrap_or_default());
+    (copied > 0).then_some(out)
+}
+
+/// The escape at the start of `input`, put together, and its length as written; nothing where it is whole already, or a
+/// soft line break, or none.
+fn split_escape(input: &[u8]) -> Option<([u8; 3], usize)> {
+    let digit = |from: usize, is_filler: fn(&u8) -> bool| -> Option<(usize, u8)> {
+        let rest = input.get(from..)?;
+        let at = rest.iter().position(|byte| !is_filler(byte))?;
+        let digit = rest.get(at).copied().filter(|byte| hex(*byte).is_some())?;
+        Some((from + at, digit))
+    };
+    // Behind the sign a line end is a soft one.
+    let (first, high) = digit(1, |byte| matches!(byte, b' ' | b'\t' | b'\r'))?;
+    let (second, low) = digit(first + 1, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))?;
+    (second > 2).then_some(([b'=', high, low], second + 1))
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
@@ -243,6 +285,29 @@ mod tests {
         for (input, expected) in cases {
             assert_eq!(quoted_printable(input, 100), expected);
         }
+    }
+
+    #[test]
+    fn escapes_that_are_split_are_put_together() {
+        let cases: [(&[u8], Option<&[u8]>); 12] = [
+            (b"=4 D=\t5a", Some(b"=4D=5a")),
+            (b"x= 4D", Some(b"x=4D")),
+            (b"=4\r\n D=5\nA=5A", Some(b"=4D=5A=5A")),
+            (b"=\r4D", Some(b"=4D")),
+            (b"M\rZ\r", Some(b"MZ")),
+            (b"=4D=5A\r\n=\r\n=\nx= \r\n", None),
+            (b"=\r\n4D =\n4D", None),
+            (b"=4 =4 x", None),
+            (b"==4 D", Some(b"==4D")),
+            (b"=", None),
+            (b"=4", None),
+            (b"", None),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(joined_escapes(input).as_deref(), expected, "{}", input.escape_ascii());
+        }
+        // Each sign looks ahead as far as the next one.
+        assert!(joined_escapes(&b"=4 ".repeat(1_000_000)).is_none());
     }
 
     #[test]

@@ -2,16 +2,20 @@
 //!
 //! mail-parser picks one value per parameter and one name per part. Clients differ in what they pick, so here every
 //! value counts, in every way in which it may be read: with the fold and without, with the quotes and without, the
-//! continuations (RFC 2231) in both orders, encoded words decoded (RFC 2047) and not.
+//! continuations (RFC 2231) in both orders, encoded words decoded (RFC 2047) and not. [`grammar`] reads it a second time
+//! as the RFCs have it.
 
-use super::decode;
+mod continued;
+mod grammar;
+
+use self::continued::collect;
 
 /// Most parameters of a header that are read.
 const PARAMETERS_MAX: usize = 128;
 /// Longest value that is read whole; of a longer one only the end, where the extension is.
 const VALUE_BYTES_MAX: usize = 4 * 1024;
 
-/// One parameter as written.
+/// One parameter in one reading.
 struct Parameter {
     /// In lower case, without blanks and comments: `filename*0*`.
     key: String,
@@ -21,8 +25,8 @@ struct Parameter {
 /// All that one header declares.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Declared {
-    /// The media type or disposition, in lower case, without blanks and comments.
-    pub(crate) kind: String,
+    /// The media type or disposition in every reading, in lower case, without blanks and comments.
+    pub(crate) kinds: Vec<String>,
     /// Every reading of every name.
     pub(crate) names: Vec<String>,
     /// Every reading of every boundary.
@@ -47,6 +51,14 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
     let is_ambiguous = first.is_some() && count(&kept, b"boundary") > 1 && values.any(|b| Some(b) != first);
     let mut boundaries = Vec::new();
     collect(&parameters, "boundary", &mut boundaries);
+    let strict = grammar::read(&kept);
+    let mut kinds = vec![kind];
+    kinds.extend(strict.kind.filter(|kind| !kinds.contains(kind)));
+    for base in ["name", "filename"] {
+        collect(&strict.parameters, base, &mut names);
+    }
+    collect(&strict.parameters, "boundary", &mut boundaries);
+    let is_over_limit = is_over_limit || strict.is_over_limit;
     if memchr::memchr(b'\n', raw).is_some() {
         let (_, parameters, _) = parse(&unfold(raw, true));
         for base in ["name", "filename"] {
@@ -57,7 +69,7 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
         list.sort();
         list.dedup();
     }
-    Declared { kind, names, boundaries, is_ambiguous, is_over_limit }
+    Declared { kinds, names, boundaries, is_ambiguous, is_over_limit }
 }
 
 fn count(haystack: &[u8], word: &[u8]) -> usize {
@@ -213,88 +225,6 @@ fn unquote(quoted: &[u8]) -> (Vec<u8>, usize) {
         }
     }
     (out, quoted.len())
-}
-
-/// Adds every reading of the parameters `base`, `base*`, `base*0`, `base*0*` and so on.
-fn collect(parameters: &[Parameter], base: &str, names: &mut Vec<String>) {
-    let mut pieces: Vec<(u32, bool, &[u8])> = Vec::new();
-    let mut plain: Option<&[u8]> = None;
-    for Parameter { key, value } in parameters {
-        let Some(suffix) = key.strip_prefix(base) else {
-            continue;
-        };
-        let Some(section) = suffix.strip_prefix('*') else {
-            if suffix.is_empty() {
-                add(value, names);
-                plain.get_or_insert(value);
-            }
-            continue;
-        };
-        add(value, names);
-        names.push(extended(value));
-        let (digits, is_extended) = match section.strip_suffix('*') {
-            Some(digits) => (digits, true),
-            None => (section, false),
-        };
-        if let Ok(index) = digits.parse() {
-            pieces.push((index, is_extended, value));
-        }
-    }
-    if pieces.is_empty() {
-        return;
-    }
-    add(&join(&pieces, b""), names);
-    names.push(join_extended(&pieces));
-    pieces.sort_by_key(|(index, _, _)| *index);
-    add(&join(&pieces, b""), names);
-    names.push(join_extended(&pieces));
-    if let Some(plain) = plain {
-        add(&join(&pieces, plain), names);
-    }
-}
-
-/// A value as text, and with its encoded words decoded.
-fn add(value: &[u8], names: &mut Vec<String>) {
-    names.push(String::from_utf8_lossy(value).into_owned());
-    names.extend(decode::encoded_words(value));
-}
-
-/// `charset'language'text` with escapes (RFC 2231 section 4).
-fn extended(value: &[u8]) -> String {
-    let mut fields = value.splitn(3, |byte| *byte == b'\'');
-    match (fields.next(), fields.next(), fields.next()) {
-        (Some(charset), Some(_), Some(text)) => decode::text(&decode::percent(text), charset),
-        _ => decode::text(&decode::percent(value), b""),
-    }
-}
-
-fn join(pieces: &[(u32, bool, &[u8])], before: &[u8]) -> Vec<u8> {
-    let mut joined = before.to_vec();
-    for (_, _, value) in pieces {
-        joined.extend_from_slice(value);
-    }
-    joined
-}
-
-/// Continuations with the escapes of their extended pieces (RFC 2231 section 4.1); the charset is the first piece's.
-fn join_extended(pieces: &[(u32, bool, &[u8])]) -> String {
-    let mut joined = Vec::new();
-    let mut charset: &[u8] = b"";
-    for (at, (_, is_extended, value)) in pieces.iter().enumerate() {
-        let mut value = *value;
-        if at == 0 && *is_extended {
-            let mut fields = value.splitn(3, |byte| *byte == b'\'');
-            if let (Some(first), Some(_), Some(text)) = (fields.next(), fields.next(), fields.next()) {
-                (charset, value) = (first, text);
-            }
-        }
-        if *is_extended {
-            joined.extend(decode::percent(value));
-        } else {
-            joined.extend_from_slice(value);
-        }
-    }
-    decode::text(&joined, charset)
 }
 
 #[cfg(test)]

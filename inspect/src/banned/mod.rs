@@ -9,6 +9,8 @@ mod compile;
 mod error;
 mod facts;
 mod fold;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod glob;
 mod lexer;
 mod names;

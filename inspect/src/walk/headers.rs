@@ -27,8 +27,9 @@ pub(super) struct Headers {
     dispositions: BTreeSet<Vec<u8>>,
     pub(super) is_ambiguous: bool,
     pub(super) is_over_limit: bool,
-    /// Whether an encoding is more than its word on the line of the field.
-    has_wrapped_encoding: bool,
+    /// Whether an encoding is more than its word on the line of the field, or a field ends with a semicolon. Some readers
+    /// then take the next field for the rest of this one, or none of it.
+    has_odd_field: bool,
 }
 
 impl Headers {
@@ -43,6 +44,10 @@ impl Headers {
                 let names = ["name", "filename"].map(|key| parsed.attribute(key));
                 headers.names.extend(names.into_iter().flatten().map(str::to_owned));
                 headers.charset = parsed.attribute("charset").map(str::to_owned);
+                // Of a type that is cut by a fold or a comment it may take another piece.
+                let kind = parsed.subtype().map(|subtype| format!("{}/{subtype}", parsed.ctype()));
+                let is_word = |kind: &String| kind.bytes().all(|byte| byte.is_ascii_graphic());
+                headers.kinds.extend(kind.filter(is_word));
             }
             // mail-parser takes blanks within a field's name, others do not see such a field at all.
             let raw = content.get(field.offset_start as usize..field.offset_end as usize).unwrap_or_default();
@@ -72,6 +77,7 @@ impl Headers {
             let Some((name, value)) = part_field(block.get(line..).unwrap_or_default()) else {
                 continue;
             };
+            self.has_odd_field |= value.trim_ascii_end().ends_with(b";");
             self.is_ambiguous |= memchr::memchr(0, value).is_some() && name == Field::Type;
             match name {
                 Field::Type => self.content_type(value),
@@ -83,9 +89,9 @@ impl Headers {
                     self.is_ambiguous |= self.dispositions.len() > 1;
                 }
                 Field::Encoding => {
-                    let word = header::declared(value).kind;
-                    self.has_wrapped_encoding |= !is_bare(value, &word);
-                    self.encodings.insert(word);
+                    let words = header::declared(value).kinds;
+                    self.has_odd_field |= !words.iter().any(|word| is_bare(value, word));
+                    self.encodings.extend(words);
                     self.is_ambiguous |= self.encodings.len() > 1;
                 }
             }
@@ -96,12 +102,12 @@ impl Headers {
         if !self.raw_kinds.insert(raw.trim_ascii().to_vec()) {
             return;
         }
-        let Declared { kind, names, boundaries, is_ambiguous, is_over_limit } = header::declared(raw);
+        let Declared { kinds, names, boundaries, is_ambiguous, is_over_limit } = header::declared(raw);
         self.is_ambiguous |= is_ambiguous || self.raw_kinds.len() > 1;
         self.is_over_limit |= is_over_limit;
         self.names.extend(names);
         self.boundaries.extend(boundaries);
-        self.kinds.insert(kind);
+        self.kinds.extend(kinds);
     }
 
     pub(super) fn is_multipart(&self) -> bool {
@@ -110,17 +116,18 @@ impl Headers {
 
     /// One in which every reader looks for parts. clamd does not in signed ones, which are everyday mail.
     pub(super) fn is_usual_multipart(&self) -> bool {
-        self.kinds.iter().all(|kind| {
+        let is_usual = |kind: &str| {
             matches!(
-                kind.as_str(),
+                kind,
                 "multipart/mixed" | "multipart/alternative" | "multipart/related" | "multipart/report"
             )
-        })
+        };
+        !self.has_odd_field && self.kinds.iter().all(|kind| is_usual(kind))
     }
 
     /// A message that is read as one wherever it stands.
     pub(super) fn is_usual_message(&self) -> bool {
-        self.kinds.iter().all(|kind| kind == "message/rfc822")
+        !self.has_odd_field && self.kinds.iter().all(|kind| kind == "message/rfc822")
     }
 
     /// Text, also where nothing is declared (RFC 2045 section 5.2).
@@ -137,7 +144,7 @@ impl Headers {
 
     /// Whether every reader decodes `body` alike.
     pub(super) fn has_usual_encoding(&self, body: &[u8]) -> bool {
-        !self.has_wrapped_encoding
+        !self.has_odd_field
             && self.encodings.iter().all(|encoding| match encoding.as_str() {
                 "base64" => true,
                 "quoted-printable" => decode::is_plain_quoted_printable(body),

@@ -12,6 +12,8 @@ use crate::banned::{Attributes, Node};
 impl Walk<'_> {
     /// Whether `place` is banned, with all that it is in; `readable` names its type where it has no name.
     pub(super) fn judge(&mut self, place: &Place, readable: impl FnOnce() -> String) {
+        #[cfg(fuzzing)]
+        crate::fuzzing::judged(&place.node);
         let Some(hit) = self.inspection.rules.judge(None, &place.path()) else { return };
         // A rule that fits something further up was told when that was judged.
         if hit.level == place.node.level {

@@ -15,6 +15,7 @@ use super::Walk;
 use super::guess::{self, Guess};
 use super::headers::{Headers, block, part_field};
 use super::leaf::Site;
+use super::look;
 use super::place::Place;
 use super::queue::Opening;
 use crate::attachments::guard::{self, Exceeded, Shape};
@@ -78,8 +79,8 @@ impl Walk<'_> {
     ) {
         // A nested message's parts are one deeper than the part that it is; the mail's are as deep as the mail.
         let depth = if place.node.level == 0 { 0 } else { place.depth + 1 };
-        let mut waiting =
-            vec![(message, Site { parent: Rc::clone(place), depth, position: 1, is_hidden: false })];
+        let is_hidden = place.node.level == 0 && !look::is_known_as_mail(reading.content);
+        let mut waiting = vec![(message, Site { parent: Rc::clone(place), depth, position: 1, is_hidden })];
         while let Some((message, root)) = waiting.pop() {
             let mut sites: Vec<Option<Site>> = vec![None; message.parts.len()];
             for (index, part) in message.parts.iter().enumerate() {

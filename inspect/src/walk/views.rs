@@ -30,6 +30,9 @@ pub(super) fn views<'b>(body: &'b [u8], headers: &Headers, bytes_max: usize) -> 
         }
         if encoding != "base64" {
             add(decode::quoted_printable(body, bytes_max));
+            if let Some(joined) = decode::joined_escapes(body) {
+                add(decode::quoted_printable(&joined, bytes_max));
+            }
         }
     }
     views

@@ -57,6 +57,14 @@ impl Client {
         }
     }
 
+    /// What is made of a program that ended so.
+    #[cfg(fuzzing)]
+    pub(crate) fn said(&self, code: i32, output: &[u8], has_read_all: bool) -> Result<Outcome, Failure> {
+        // As wait(2) tells it.
+        let status = std::process::ExitStatus::from_raw((code & 0xff) << 8);
+        self.outcome(&Ended { status, output: output.to_vec(), errors: output.to_vec(), has_read_all })
+    }
+
     fn has_canary(&self) -> bool {
         !self.settings.canary_interval.is_zero()
     }

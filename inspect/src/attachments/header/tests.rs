@@ -36,6 +36,14 @@ fn every_client_s_reading_is_among_them() {
         "attachment; filename*1=.exe; filename*0=evil",
         "attachment; filename*0*=utf-8''ev%69l; filename*1=.exe",
         "attachment; filename*0=\"ev\"; filename*1=\"il.\"; filename*2=\"exe\"",
+        "attachment; filename*0*=utf-8''ev; filename*1*=utf-8''il.e; filename*2*=iso-8859-1''x%65",
+        "attachment; filename*1*=utf-8''.%65xe; filename*0*=utf-16be''%00e%00v%00i%00l",
+        "attachment; filename*0=\"evil.e\"; filename*1=\"x\\e\"",
+        "attachment; filename*0=evil.e; filename*1=xe (a comment)",
+        "attachment; filename*0=evil.e; filename*0=pdf; filename*1=xe",
+        "attachment; filename*0=pdf; filename*0=evil.e; filename*1=xe; filename*1=xe",
+        "attachment; filename*0=evil.e; filename*1=xe; filename*3=.pdf",
+        "attachment; filename*0=x; filename*0*=utf-8''%65vil.e; filename*1=xe",
         "attachment; filename=evil; filename*1=.exe",
         "attachment; filename*2=evil; filename*7=.exe",
         "attachment; filename=\"=?utf-8?B?ZXZpbC5leGU=?=\"",
@@ -45,6 +53,9 @@ fn every_client_s_reading_is_among_them() {
         "attachment;\r\n\tfilename=\"evil\r\n .exe\"",
         "attachment; filename=evil.exe (a comment)",
         "attachment; filename=(a comment)evil.exe",
+        "attachment; (x=\") filename=\"evil.exe\"",
+        "attachment; (a (nested; one) \\) x=y) filename=evil.exe",
+        "attachment; =; filename=evil.exe; (x=\")",
         "attachment; file(x)name=evil.exe",
         "attachment; filename=\"evil.exe",
         "attachment; filename=\"evil.exe; size=3",
@@ -72,7 +83,18 @@ fn types_lose_blanks_and_comments() {
         ("application/\r\n hta", "application/hta"),
         ("", ""),
     ] {
-        assert_eq!(declared(raw.as_bytes()).kind, kind);
+        assert_eq!(declared(raw.as_bytes()).kinds, [kind]);
+    }
+}
+
+#[test]
+fn a_type_with_a_comment_that_holds_a_semicolon_has_both_readings() {
+    for (raw, kind) in [
+        ("application (;) / hta", "application/hta"),
+        ("(\\() application/hta; name=x", "application/hta"),
+        ("(;) base64", "base64"),
+    ] {
+        assert!(declared(raw.as_bytes()).kinds.iter().any(|read| read == kind), "{raw}");
     }
 }
 

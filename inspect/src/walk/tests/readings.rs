@@ -118,6 +118,15 @@ fn encoded_containers_of_parts_are_decoded() {
 }
 
 #[test]
+fn escapes_of_quoted_printable_that_are_split_are_joined() {
+    let encoded = "Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable";
+    for start in ["=4 D=5\r\nA", "=4\r\nDZ", "= 4D=\t5A", "M\rZ", "=4D=5A"] {
+        let mail = mail(encoded, &format!("{start}=90=00=03=00=00=00"));
+        assert!(categories(mail.as_bytes()).contains(&Category::Banned), "{start:?}");
+    }
+}
+
+#[test]
 fn a_delimiter_within_a_body_does_not_cut_it_for_all_readers() {
     let archive = archive();
     let (start, end) = archive.split_at(60);

@@ -74,6 +74,7 @@ fn quoted() -> Vec<Row> {
 
 /// The word that names the encoding.
 fn words() -> Vec<Row> {
+    let behind_semicolon = "Content-Type: application/zip;\r\nContent-Transfer-Encoding: base64\r\n";
     let text = base64_lines(&sample());
     let bytes = text.as_bytes();
     vec![
@@ -82,6 +83,7 @@ fn words() -> Vec<Row> {
         part("an unknown word, of base64", "x-unknown", bytes),
         part("an unknown word, of quoted-printable", "x-unknown", &quoted_printable(&sample())),
         part("base-64", "base-64", bytes),
+        Row::of("base64 behind a semicolon", behind_semicolon, bytes),
         part("base64 behind many folds", &format!("{}base64", "\r\n ".repeat(200)), bytes),
         part("base64 behind a long comment", &format!("({}) base64", "x".repeat(3000)), bytes),
         part("base64 in quotes", "\"base64\"", bytes),
@@ -119,19 +121,24 @@ fn around_parts() -> Vec<Row> {
     let (field, body) = multipart("=b=", &[TEXT.into()]);
     let attachment = encoded("base64", base64_lines(&sample()).as_bytes());
     let archive = base64_lines(&zip(&[("letter.txt", &sample())]));
-    let (_, hidden) = multipart("=b=", &[attachment.clone()]);
+    let (_, hidden) = multipart("=b=", std::slice::from_ref(&attachment));
     let (other, _) = multipart("=x=", &[]);
     let mixed = [field.as_bytes(), b"\r\n", &hidden].concat();
     let (outer, inner) = multipart("=o=", &[mixed, TEXT.into()]);
     let (_, signed) = multipart("=b=", &[TEXT.into(), encoded("base64", archive.as_bytes())]);
     let whole = [body.clone(), hidden.clone()].concat();
     let encoded_whole = base64_lines(&hidden);
+    let mut unknown = Row::of("a mail without the fields of one", &field, &hidden);
+    let at = memchr::memmem::find(&unknown.content, b"X-Token").unwrap();
+    let rest = String::from_utf8(unknown.content.split_off(at)).unwrap();
+    unknown.content = rest.replace("MIME-Version: 1.0\r\n", "").into_bytes();
     let unclosed = hidden[..hidden.len() - b"--=b=--\r\n".len()].to_vec();
     vec![
         Row::of("the preamble", &field, &[line(), body.clone()].concat()),
         Row::of("the epilogue", &field, &[body.clone(), line()].concat()),
         Row::of("uuencode in the epilogue", &field, &[body, uuencode(&sample())].concat()),
         Row::of("a part behind the end", &field, &whole),
+        unknown,
         Row::of("a multipart without an end", &field, &unclosed),
         Row::of("two Content-Type fields", &format!("{other}{field}"), &hidden),
         Row::of("two Content-Type fields, the other way round", &format!("{field}{other}"), &hidden),

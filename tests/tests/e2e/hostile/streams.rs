@@ -66,8 +66,10 @@ pub(super) fn zstd(plain: &[u8]) -> Vec<u8> {
     compress_to_vec(plain, CompressionLevel::Fastest)
 }
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// Name and packer of each; whether a file may be several of it.
-const PACKERS: [(&str, fn(&[u8]) -> Vec<u8>, bool); 6] = [
+const PACKERS: [(&str, Pack, bool); 6] = [
     ("gzip", gzip, true),
     ("bzip2", bzip2, true),
     ("xz", xz, true),
