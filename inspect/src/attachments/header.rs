@@ -19,7 +19,19 @@ const VALUE_BYTES_MAX: usize = 4 * 1024;
 struct Parameter {
     /// In lower case, without blanks and comments: `filename*0*`.
     key: String,
+    spelling: Spelling,
     value: Vec<u8>,
+}
+
+/// Who takes the key of a parameter for what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// Everybody: there are no blanks in it.
+    Plain,
+    /// Who leaves the blanks out: `file name`.
+    Whole,
+    /// Who takes its last word: `x filename`.
+    Word,
 }
 
 /// All that one header declares.
@@ -110,9 +122,9 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
         rest = take_value(rest.get(at + 1..).unwrap_or_default(), &mut values);
         is_over_limit |= values.iter().any(|value| value.len() > VALUE_BYTES_MAX);
         let values: Vec<Vec<u8>> = values.into_iter().map(tail).collect();
-        for key in keys {
-            parameters
-                .extend(values.iter().map(|value| Parameter { key: key.clone(), value: value.clone() }));
+        for (key, spelling) in keys {
+            let parameter = |value: &Vec<u8>| Parameter { key: key.clone(), spelling, value: value.clone() };
+            parameters.extend(values.iter().map(parameter));
         }
     }
     is_over_limit |= memchr::memchr(b'=', rest).is_some();
@@ -120,12 +132,14 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
 }
 
 /// The name of a parameter in both readings: all that is behind the last semicolon, and the last word of it.
-fn keys(before: &[u8]) -> Vec<String> {
+fn keys(before: &[u8]) -> Vec<(String, Spelling)> {
     let key = before.rsplit(|byte| *byte == b';').next().unwrap_or_default();
     let word = key.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let mut keys = vec![bare(key), bare(word)];
-    keys.dedup();
-    keys
+    let (whole, word) = (bare(key), bare(word));
+    match whole == word {
+        true => vec![(whole, Spelling::Plain)],
+        false => vec![(whole, Spelling::Whole), (word, Spelling::Word)],
+    }
 }
 
 fn tail(mut value: Vec<u8>) -> Vec<u8> {
