@@ -8,12 +8,17 @@
 mod continued;
 mod grammar;
 
+use mail_parser::ContentType;
+use mail_parser::parsers::MessageStream;
+
 use self::continued::collect;
 
 /// Most parameters of a header that are read.
 const PARAMETERS_MAX: usize = 128;
 /// Longest value that is read whole; of a longer one only the end, where the extension is.
 const VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Longest field that mail-parser reads as well, in bytes.
+const FIELD_BYTES_MAX: usize = 8 * 1024;
 
 /// One parameter in one reading.
 struct Parameter {
@@ -71,6 +76,7 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
     }
     collect(&strict.parameters, "boundary", &mut boundaries);
     let is_over_limit = is_over_limit || strict.is_over_limit;
+    by_mail_parser(raw, &mut names);
     if memchr::memchr(b'\n', raw).is_some() {
         let (_, parameters, _) = parse(&unfold(raw, true));
         for base in ["name", "filename"] {
@@ -82,6 +88,18 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
         list.dedup();
     }
     Declared { kinds, names, boundaries, is_ambiguous, is_over_limit }
+}
+
+/// Adds the names that mail-parser reads, of which some are its own. It compares each parameter with each.
+fn by_mail_parser(raw: &[u8], names: &mut Vec<String>) {
+    if raw.len() > FIELD_BYTES_MAX {
+        return;
+    }
+    let line = [raw, b"\n"].concat();
+    let parsed = MessageStream::new(&line).parse_content_type();
+    let attributes = parsed.as_content_type().and_then(ContentType::attributes).unwrap_or_default();
+    let read = attributes.iter().filter(|attribute| matches!(&*attribute.name, "name" | "filename"));
+    names.extend(read.map(|attribute| attribute.value.to_string()));
 }
 
 fn count(haystack: &[u8], word: &[u8]) -> usize {
