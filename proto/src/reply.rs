@@ -33,10 +33,25 @@ pub enum ReplyClass {
 
 /// A final reply: 2xx, 4xx or 5xx.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Read")]
 pub struct Reply {
     code: u16,
     enhanced: Option<Enhanced>,
     text: String,
+}
+
+/// As it comes from another process or a file, where nobody vouches for it.
+#[derive(Deserialize)]
+struct Read {
+    code: u16,
+    enhanced: Option<Enhanced>,
+    text: String,
+}
+
+impl From<Read> for Reply {
+    fn from(read: Read) -> Self {
+        Self::new(read.code, read.enhanced, read.text)
+    }
 }
 
 impl Reply {
@@ -142,5 +157,13 @@ mod tests {
         assert!(reply.text().starts_with("a 250 ok b"), "{reply}");
         assert!(reply.text().len() <= TEXT_BYTES_MAX);
         assert!(!reply.to_string().chars().any(char::is_control));
+    }
+
+    #[test]
+    fn what_another_process_says_is_made_a_reply_too() {
+        // As Reply is written, but by nobody who made it one.
+        let said = (354, None::<Enhanced>, "a\r\n250 ok");
+        let read: Reply = rmp_serde::from_slice(&rmp_serde::to_vec(&said).unwrap()).unwrap();
+        assert_eq!(read, Reply::new(451, None, "a 250 ok"));
     }
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -120,14 +120,18 @@ fn envelope() -> Envelope {
     Envelope::new(ReversePath::Null, MailParams::default(), vec![recipient]).expect("an envelope")
 }
 
-/// A connection: takes everything, and says what it was told to say.
-pub(crate) struct Canned(Answer);
+/// A connection: takes everything, and says what it was told to say once it was asked.
+struct Canned {
+    answer: Answer,
+    was_asked: bool,
+    reader: Option<Waker>,
+}
 
 /// The next one; refused where none was told. Never nothing: no fuzz target is to open a socket.
 pub(crate) fn connect() -> Option<Result<Box<dyn Socket>, Failure>> {
     let answer = ANSWERS.with_borrow_mut(VecDeque::pop_front);
     Some(match answer {
-        Some(answer) => Ok(Box::new(Canned(answer))),
+        Some(answer) => Ok(Box::new(Canned { answer, was_asked: false, reader: None })),
         None => Err(Failure::Connect(io::ErrorKind::ConnectionRefused.into())),
     })
 }
@@ -135,13 +139,21 @@ pub(crate) fn connect() -> Option<Result<Box<dyn Socket>, Failure>> {
 impl AsyncRead for Canned {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(mut bytes) = self.0.pop_front() {
+        if !self.was_asked {
+            self.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        // Nothing read is the end, so what has no bytes is no read.
+        while let Some(mut bytes) = self.answer.pop_front() {
             to.put_slice(&bytes.split_to(bytes.len().min(to.remaining())));
             if !bytes.is_empty() {
-                self.0.push_front(bytes);
+                self.answer.push_front(bytes);
+            }
+            if !to.filled().is_empty() {
+                break;
             }
         }
         Poll::Ready(Ok(()))
@@ -149,7 +161,9 @@ impl AsyncRead for Canned {
 }
 
 impl AsyncWrite for Canned {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.was_asked = true;
+        self.reader.take().into_iter().for_each(Waker::wake);
         Poll::Ready(Ok(from.len()))
     }
 

@@ -8,18 +8,35 @@
 mod continued;
 mod grammar;
 
+use mail_parser::ContentType;
+use mail_parser::parsers::MessageStream;
+
 use self::continued::collect;
 
 /// Most parameters of a header that are read.
 const PARAMETERS_MAX: usize = 128;
 /// Longest value that is read whole; of a longer one only the end, where the extension is.
 const VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Longest field that mail-parser reads as well, in bytes.
+const FIELD_BYTES_MAX: usize = 8 * 1024;
 
 /// One parameter in one reading.
 struct Parameter {
     /// In lower case, without blanks and comments: `filename*0*`.
     key: String,
+    spelling: Spelling,
     value: Vec<u8>,
+}
+
+/// Who takes the key of a parameter for what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// Everybody: there are no blanks in it.
+    Plain,
+    /// Who leaves the blanks out: `file name`.
+    Whole,
+    /// Who takes its last word: `x filename`.
+    Word,
 }
 
 /// All that one header declares.
@@ -59,6 +76,7 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
     }
     collect(&strict.parameters, "boundary", &mut boundaries);
     let is_over_limit = is_over_limit || strict.is_over_limit;
+    by_mail_parser(raw, &mut names);
     if memchr::memchr(b'\n', raw).is_some() {
         let (_, parameters, _) = parse(&unfold(raw, true));
         for base in ["name", "filename"] {
@@ -70,6 +88,18 @@ pub(crate) fn declared(raw: &[u8]) -> Declared {
         list.dedup();
     }
     Declared { kinds, names, boundaries, is_ambiguous, is_over_limit }
+}
+
+/// Adds the names that mail-parser reads, of which some are its own. It compares each parameter with each.
+fn by_mail_parser(raw: &[u8], names: &mut Vec<String>) {
+    if raw.len() > FIELD_BYTES_MAX {
+        return;
+    }
+    let line = [raw, b"\n"].concat();
+    let parsed = MessageStream::new(&line).parse_content_type();
+    let attributes = parsed.as_content_type().and_then(ContentType::attributes).unwrap_or_default();
+    let read = attributes.iter().filter(|attribute| matches!(&*attribute.name, "name" | "filename"));
+    names.extend(read.map(|attribute| attribute.value.to_string()));
 }
 
 fn count(haystack: &[u8], word: &[u8]) -> usize {
@@ -110,9 +140,9 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
         rest = take_value(rest.get(at + 1..).unwrap_or_default(), &mut values);
         is_over_limit |= values.iter().any(|value| value.len() > VALUE_BYTES_MAX);
         let values: Vec<Vec<u8>> = values.into_iter().map(tail).collect();
-        for key in keys {
-            parameters
-                .extend(values.iter().map(|value| Parameter { key: key.clone(), value: value.clone() }));
+        for (key, spelling) in keys {
+            let parameter = |value: &Vec<u8>| Parameter { key: key.clone(), spelling, value: value.clone() };
+            parameters.extend(values.iter().map(parameter));
         }
     }
     is_over_limit |= memchr::memchr(b'=', rest).is_some();
@@ -120,12 +150,14 @@ fn parse(value: &[u8]) -> (String, Vec<Parameter>, bool) {
 }
 
 /// The name of a parameter in both readings: all that is behind the last semicolon, and the last word of it.
-fn keys(before: &[u8]) -> Vec<String> {
+fn keys(before: &[u8]) -> Vec<(String, Spelling)> {
     let key = before.rsplit(|byte| *byte == b';').next().unwrap_or_default();
     let word = key.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
-    let mut keys = vec![bare(key), bare(word)];
-    keys.dedup();
-    keys
+    let (whole, word) = (bare(key), bare(word));
+    match whole == word {
+        true => vec![(whole, Spelling::Plain)],
+        false => vec![(whole, Spelling::Whole), (word, Spelling::Word)],
+    }
 }
 
 fn tail(mut value: Vec<u8>) -> Vec<u8> {

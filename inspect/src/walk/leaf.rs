@@ -81,8 +81,10 @@ impl Walk<'_> {
     }
 
     fn open_view(&mut self, view: Cow<'_, [u8]>, look: Look, headers: &Headers, place: &Rc<Place>) {
-        let is_mail =
-            headers.is_message() || is_mail_file(&place.node) || (!headers.is_text() && look::is_mail(&view));
+        let is_mail = headers.is_message()
+            || (headers.kinds.is_empty() && place.is_in_digest())
+            || is_mail_file(&place.node)
+            || (!headers.is_text() && look::is_mail(&view));
         if is_mail {
             self.open_later(view.as_ref(), Opening::Mail, place);
         }

@@ -74,6 +74,12 @@ impl Place {
         false
     }
 
+    /// Whether it is in a digest, where a part that does not say what it is is a message (RFC 2046 section 5.1.5).
+    pub(super) fn is_in_digest(&self) -> bool {
+        let parent = self.parent.as_ref();
+        parent.is_some_and(|parent| parent.node.mime_types.iter().any(|kind| kind == "multipart/digest"))
+    }
+
     /// From the mail down to this.
     pub(crate) fn path(&self) -> Vec<&Node> {
         let mut path = vec![&self.node];

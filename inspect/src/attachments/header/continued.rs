@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Parameter, VALUE_BYTES_MAX};
+use super::{Parameter, Spelling, VALUE_BYTES_MAX};
 use crate::attachments::decode;
 
 /// Most readings of one piece that are joined with those of the others.
@@ -16,10 +16,21 @@ type Piece<'p> = (bool, &'p [u8]);
 
 /// Adds every reading of the parameters `base`, `base*`, `base*0`, `base*0*` and so on.
 pub(super) fn collect(parameters: &[Parameter], base: &str, names: &mut Vec<String>) {
+    use Spelling::{Plain, Whole, Word};
+    collect_of(parameters.iter(), base, names);
+    // A key with blanks in it makes a piece for some readers, and none for others.
+    if parameters.iter().any(|parameter| parameter.spelling != Plain && parameter.key.starts_with(base)) {
+        for read in [&[Plain][..], &[Plain, Whole], &[Plain, Word]] {
+            collect_of(parameters.iter().filter(|p| read.contains(&p.spelling)), base, names);
+        }
+    }
+}
+
+fn collect_of<'p>(parameters: impl Iterator<Item = &'p Parameter>, base: &str, names: &mut Vec<String>) {
     let mut written: Vec<Piece<'_>> = Vec::new();
     let mut numbered: BTreeMap<u32, Vec<Piece<'_>>> = BTreeMap::new();
     let mut plain: Option<&[u8]> = None;
-    for Parameter { key, value } in parameters {
+    for Parameter { key, value, spelling: _ } in parameters {
         let Some(suffix) = key.strip_prefix(base) else {
             continue;
         };

@@ -4,7 +4,7 @@
 //! at its semicolons first sees other parameters than this. Where the grammar is broken, this goes on behind the next
 //! semicolon.
 
-use super::{PARAMETERS_MAX, Parameter, VALUE_BYTES_MAX, tail};
+use super::{PARAMETERS_MAX, Parameter, Spelling, VALUE_BYTES_MAX, tail};
 
 /// What the grammar says.
 #[derive(Default)]
@@ -23,13 +23,13 @@ pub(super) fn read(value: &[u8]) -> Strict {
         reader.filler();
         let Some(at) = memchr::memchr(b';', reader.rest) else { return strict };
         reader.rest = reader.rest.get(at + 1..).unwrap_or_default();
-        let Some(Parameter { key, value }) = reader.parameter() else { continue };
+        let Some((key, value)) = reader.parameter() else { continue };
         if strict.parameters.len() == PARAMETERS_MAX {
             strict.is_over_limit = true;
             return strict;
         }
         strict.is_over_limit |= value.len() > VALUE_BYTES_MAX;
-        strict.parameters.push(Parameter { key, value: tail(value) });
+        strict.parameters.push(Parameter { key, spelling: Spelling::Plain, value: tail(value) });
     }
 }
 
@@ -49,14 +49,13 @@ impl Reader<'_> {
         Some(format!("{word}/{}", self.token()?))
     }
 
-    fn parameter(&mut self) -> Option<Parameter> {
+    fn parameter(&mut self) -> Option<(String, Vec<u8>)> {
         self.filler();
         let key = self.token()?;
         self.filler();
         self.rest = self.rest.strip_prefix(b"=")?;
         self.filler();
-        let value = self.value()?;
-        Some(Parameter { key, value })
+        Some((key, self.value()?))
     }
 
     /// Skips blanks and comments; a comment that does not end is none.

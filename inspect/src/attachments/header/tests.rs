@@ -44,6 +44,8 @@ fn every_client_s_reading_is_among_them() {
         "attachment; filename*0=pdf; filename*0=evil.e; filename*1=xe; filename*1=xe",
         "attachment; filename*0=evil.e; filename*1=xe; filename*3=.pdf",
         "attachment; filename*0=x; filename*0*=utf-8''%65vil.e; filename*1=xe",
+        "attachment; filename*0=evil.:; filename*0=evil.; filename*1=ex; x filename*2=e; file name*2=.pdf",
+        "attachment; filename*0*=utf-8''ev; filename*1=l.exe; filename*1*=i",
         "attachment; filename=evil; filename*1=.exe",
         "attachment; filename*2=evil; filename*7=.exe",
         "attachment; filename=\"=?utf-8?B?ZXZpbC5leGU=?=\"",

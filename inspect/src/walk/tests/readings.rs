@@ -88,6 +88,9 @@ const PLAIN: &[&str] = &[
     "Content-Type: application/zip\nContent-Transfer-Encoding: base64\n\n@\nQUJD=QUJD",
     "Content-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nPART",
     "Content-Type: message/news\n\nPART",
+    "Content-Type: multipart/digest; boundary=b\n\n--b\n\nPART--b--\n",
+    "Content-Type: multipart/\n digest; boundary=b\n\n--b\n\nPART--b--\n",
+    "Content-Type: multipart/ digest; boundary=b\n\n--b\nX: y\n\nPART--b--\n",
     "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n@\n",
 ];
 
