@@ -171,3 +171,15 @@ fn headers_alone_are_damage() {
         }
     }
 }
+
+#[test]
+fn frames_to_be_skipped_may_come_in_a_row() {
+    let skipped = [0x184d_2a53_u32.to_le_bytes().as_slice(), &3_u32.to_le_bytes(), b"any"].concat();
+    for count in [1, 2, 16] {
+        let packed = [skipped.repeat(count), pack(Format::Zstd, b"plain")].concat();
+        let opened = read(Format::Zstd, &packed);
+        assert_eq!(opened.members[0].content.bytes, b"plain");
+        assert_eq!(opened.all_troubles(), []);
+    }
+    assert_eq!(formats(&skipped.repeat(3)), []);
+}
