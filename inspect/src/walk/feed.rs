@@ -185,7 +185,7 @@ pub(super) fn of_part(
     readings: usize,
 ) -> Option<bool> {
     // Some readers decode these, against RFC 2045 section 6.4.
-    let is_encoded_container = headers.is_encoded() && (headers.is_message() || headers.is_multipart());
+    let is_encoded_container = headers.is_encoded() && headers.kinds.iter().any(|kind| is_container(kind));
     let is_usual =
         !headers.is_ambiguous && !is_encoded_container && readings <= 2 && headers.has_usual_encoding(body);
     if !is_usual {
@@ -194,6 +194,11 @@ pub(super) fn of_part(
     let is_encoded_form = headers.is_encoded() && !is_decoded;
     let is_opened = !look.formats.is_empty();
     (!is_encoded_form || is_opened).then_some(is_encoded_form)
+}
+
+/// Reports about messages, too: clamd decodes nothing of this type at the top of a mail.
+fn is_container(kind: &str) -> bool {
+    kind.starts_with("message/") || kind.starts_with("multipart/")
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ fn readings_that_differ_are_hidden() {
     let text = std::str::from_utf8(VIRUS).unwrap();
     let split = format!("aGVsbG8=\r\n{}", make::base64(VIRUS));
     let long = format!("({}) base64", "x".repeat(2000));
-    let cases: [(&str, Vec<u8>, bool); 12] = [
+    let cases: [(&str, Vec<u8>, bool); 13] = [
         ("quoted-printable", part("quoted-printable", &make::quoted_printable(VIRUS)), false),
         ("blanks behind a soft break", part("quoted-printable", &format!("=  \r\n{text}")), true),
         ("an encoding that nobody knows", part("x-unknown", &make::base64(VIRUS)), true),
@@ -121,6 +121,15 @@ fn readings_that_differ_are_hidden() {
             "an encoded message",
             mail("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64", &make::base64(VIRUS))
                 .into_bytes(),
+            true,
+        ),
+        (
+            "an encoded report",
+            mail(
+                "Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: base64",
+                &make::base64(VIRUS),
+            )
+            .into_bytes(),
             true,
         ),
         ("text behind the last part", [&part("7bit", "x"), VIRUS].concat(), true),

@@ -1,9 +1,10 @@
 //! EICAR in every container, by every method, in every transfer encoding and at every depth that docs/content.md lists,
 //! through the whole: a mail with it comes out infected or "unchecked", and never as a clean one.
 //!
-//! One table, gone through twice: once as policy is by default, where what was found must not be delivered; and once where
-//! clamd gets the parts and all is delivered, where the next hop must get what the client sent. clamd knows EICAR only
-//! where a file begins with it, so whoever finds it has opened everything around it. Absent: what a container does to its
+//! One table, gone through twice: once where clamd gets the whole mail, by the default policy, where what was found must not
+//! be delivered; and once where it gets the parts and all is delivered, where the next hop must get what the client sent. By
+//! default clamd gets both, and so finds what it finds in either. clamd knows EICAR only where a file begins with it, so
+//! whoever finds it has opened everything around it. Absent: what a container does to its
 //! reader (`inspect.rs`, `content.rs`), and which rules ban it; these are off here.
 
 mod archives;
@@ -60,7 +61,7 @@ async fn what_holds_eicar_is_never_delivered_as_clean() {
     let _places = machine::half().await;
     let clamd = Clamd::start_exact().await;
     let rows = table();
-    let run = Run::by_default(&clamd, &rows).await;
+    let run = Run::of_whole(&clamd, &rows).await;
     assert_each(&rows, &run);
 }
 
@@ -69,7 +70,7 @@ async fn what_holds_eicar_and_is_delivered_by_policy_is_what_was_sent() {
     let _places = machine::half().await;
     let clamd = Clamd::start_exact().await;
     let rows = table();
-    let run = Run::delivering(&clamd, &rows).await;
+    let run = Run::of_parts(&clamd, &rows).await;
     assert_each(&rows, &run);
     assert_identical(&rows, &run);
 }
@@ -79,7 +80,7 @@ async fn thirty_megabytes_hide_nothing() {
     let _places = machine::heavy().await;
     let clamd = Clamd::start_exact().await;
     let rows = large::rows();
-    let run = Run::delivering(&clamd, &rows).await;
+    let run = Run::of_parts(&clamd, &rows).await;
     assert_each(&rows, &run);
     assert_identical(&rows, &run);
 }

@@ -62,6 +62,7 @@ fn messages() -> Vec<Row> {
         let fields = format!("Content-Type: message/{kind}\r\n");
         rows.push(Row::of(&format!("message/{kind}"), &fields, &letter()));
         let fields = format!("{fields}Content-Transfer-Encoding: base64\r\n");
+        rows.push(Row::of(&format!("a file as message/{kind} in base64"), &fields, &encoded(&sample())));
         rows.push(Row::of(&format!("message/{kind} in base64"), &fields, &encoded(&letter())));
     }
     // The letter is a multipart with parts in it, two levels by itself.

@@ -12,7 +12,8 @@ use super::{Expected, Row};
 /// No rules about names and types, so that nothing is refused for its wrapping; and clamd gets what it can take.
 const RULES_OFF: &str = "[attachments]\nextensions = []\ndouble_extensions = []\nmime_types = []\ntypes = []\n\
                          [clamd]\nstream_bytes_max = \"32 MiB\"\n";
-const DELIVER: &str = "feed = \"parts\"\n[policy]\nvirus = \"tag\"\nunchecked_failed = \"tag\"\n";
+const WHOLE: &str = "feed = \"whole\"\n";
+const PARTS: &str = "feed = \"parts\"\n[policy]\nvirus = \"tag\"\nunchecked_failed = \"tag\"\n";
 
 /// Clients at the same time.
 const CLIENTS: usize = 4;
@@ -24,14 +25,14 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Through one process whose policy is as it is without a configuration.
-    pub(super) async fn by_default(clamd: &Clamd, rows: &[Row]) -> Self {
-        Self::through(clamd, RULES_OFF, rows).await
+    /// Through one process whose clamd gets the whole and what is hidden in it, by the default policy.
+    pub(super) async fn of_whole(clamd: &Clamd, rows: &[Row]) -> Self {
+        Self::through(clamd, &format!("{RULES_OFF}{WHOLE}"), rows).await
     }
 
     /// Through one process whose clamd gets the parts, and that marks and delivers all.
-    pub(super) async fn delivering(clamd: &Clamd, rows: &[Row]) -> Self {
-        Self::through(clamd, &format!("{RULES_OFF}{DELIVER}"), rows).await
+    pub(super) async fn of_parts(clamd: &Clamd, rows: &[Row]) -> Self {
+        Self::through(clamd, &format!("{RULES_OFF}{PARTS}"), rows).await
     }
 
     async fn through(clamd: &Clamd, configuration: &str, rows: &[Row]) -> Self {
