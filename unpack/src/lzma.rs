@@ -3,6 +3,8 @@
 //! A dictionary beyond the limit is not asked for but made smaller: no distance goes further back than what was
 //! produced, and a member is bounded well below that. Only a stream that then fails is over the limit.
 
+use std::io::Read;
+
 use lzma_rust2::LzmaReader;
 
 use crate::bytes::{tail, u32_le, u64_le};
@@ -14,17 +16,23 @@ const SIZE_UNKNOWN: u64 = u64::MAX;
 /// Nobody sends more; it keeps zeros and text from looking like a header.
 const SIZE_MAX: u64 = 1 << 40;
 const PROPERTIES_MAX: u8 = (4 * 5 + 4) * 9 + 8;
+/// What decoders take for any that is smaller, and no packer tells less.
 const DICTIONARY_BYTES_MIN: u32 = 4096;
+/// Less than the least dictionary.
+const PROBE_BYTES: u64 = 4000;
 
 pub(crate) fn is(content: &[u8]) -> bool {
     let Some(header) = Header::read(content) else { return false };
     let is_power = header.dictionary.is_power_of_two() || (header.dictionary / 3).is_power_of_two();
-    let has_dictionary =
+    let has_usual_dictionary =
         header.dictionary == u32::MAX || (header.dictionary >= DICTIONARY_BYTES_MIN && is_power);
+    let has_small_dictionary = header.dictionary < DICTIONARY_BYTES_MIN
+        && (header.dictionary == 0 || header.dictionary.is_power_of_two());
     // One of nothing hides nothing, and small streams of OLE files look like it.
     let has_size = header.size == SIZE_UNKNOWN || (1..SIZE_MAX).contains(&header.size);
     // The range coder begins with a zero.
-    header.properties <= PROPERTIES_MAX && has_dictionary && has_size && content.get(HEADER_BYTES) == Some(&0)
+    let is_header = header.properties <= PROPERTIES_MAX && has_size && content.get(HEADER_BYTES) == Some(&0);
+    is_header && (has_usual_dictionary || (has_small_dictionary && header.is_of_data(content)))
 }
 
 pub(crate) fn read(
@@ -59,6 +67,13 @@ impl Header {
     fn read(content: &[u8]) -> Option<Self> {
         let properties = *content.first()?;
         Some(Self { properties, dictionary: u32_le(content, 1)?, size: u64_le(content, 5)? })
+    }
+
+    /// Whether what follows can be decoded, to its end or far enough: many small structures begin with zeros.
+    fn is_of_data(&self, content: &[u8]) -> bool {
+        let from = tail(content, HEADER_BYTES);
+        let made = LzmaReader::new_with_props(from, self.size, self.properties, DICTIONARY_BYTES_MIN, None);
+        made.is_ok_and(|reader| std::io::copy(&mut reader.take(PROBE_BYTES), &mut std::io::sink()).is_ok())
     }
 }
 

@@ -83,6 +83,9 @@ impl Reader<'_> {
                 self.tell(Trouble::Ambiguous("tar members behind the end"));
                 is_behind_end = false;
             }
+            if header.is_size_damaged {
+                self.tell(Trouble::Damaged("size in a tar header"));
+            }
             let data_at = at + BLOCK_BYTES;
             if extended.take(&header, self.content, data_at) {
                 budget.member()?;
@@ -112,20 +115,22 @@ impl Reader<'_> {
         // GNU tar takes no data behind a link, others go by the size.
         let has_data = header.kind() == Kind::File && !header.is_hard_link();
         let next = end_of(data_at, size);
-        for other in [end_of(data_at, header.size), data_at] {
-            let is_other_reading =
-                if other == data_at { !has_data && next != data_at } else { other != next };
-            if is_other_reading {
-                self.tell(Trouble::Ambiguous("sizes in a tar"));
-                self.places.push(other);
-            }
+        let has_two_sizes = size != header.size;
+        let by_header = end_of(data_at, header.size);
+        let is_without_data = !has_data && data_at != next;
+        if has_two_sizes || is_without_data {
+            self.tell(Trouble::Ambiguous("sizes in a tar"));
         }
+        self.places.extend((by_header != next).then_some(by_header));
+        self.places.extend(is_without_data.then_some(data_at));
         let mut names = extended.names.clone();
         let own = header.name();
         if !names.contains(&own) && (names.is_empty() || !header.is_cut(&own)) {
             names.push(own);
         }
-        let (content, next) = if header.is_sparse() || extended.sparse.is_some() {
+        let is_in_pieces = header.is_sparse() || extended.sparse.is_some();
+        let kind = header.kind_by_name(&names);
+        let (content, next) = if is_in_pieces {
             let (content, map_bytes) = sparse::read(self.content, header, extended, data_at, budget);
             (content, next.saturating_add(map_bytes))
         } else if header.is_link() {
@@ -136,8 +141,14 @@ impl Reader<'_> {
             (self.data(data_at, size, budget), next)
         };
         let trouble = content.trouble;
-        let kind = header.kind_by_name(&names);
+        let least = size.min(header.size);
+        let is_shorter_file = has_data && has_two_sizes && !is_in_pieces && 0 < least;
+        let shorter = is_shorter_file.then(|| names.clone());
         visit(Member { names, kind, is_encrypted: false, is_rare: self.is_odd, content });
+        if let Some(names) = shorter {
+            let content = self.data(data_at, least, budget);
+            visit(Member { names, kind, is_encrypted: false, is_rare: true, content });
+        }
         match trouble {
             Some(trouble) if trouble.is_final() => Err(trouble),
             Some(_) | None => Ok(next),

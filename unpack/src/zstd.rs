@@ -13,17 +13,22 @@ use crate::{Budget, Content, Limit, Member, Passwords, Trouble};
 const MAGIC: u32 = 0xfd2f_b528;
 const SKIP_MAGIC: u32 = 0x184d_2a50;
 const SKIP_HEADER_BYTES: u64 = 8;
+/// Most frames to be skipped before the first that is not.
+const SKIPPED_MAX: usize = 16;
 /// A last block without bytes, and a checksum that nobody compares.
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 const CHUNK_BYTES: usize = 32 * 1024;
 
-pub(crate) fn is(content: &[u8]) -> bool {
-    match u32_le(content, 0) {
-        Some(MAGIC) => true,
-        // Any file may begin so; a frame has to follow.
-        Some(magic) => is_skipped(magic) && u32_le(tail(content, skip_bytes(content)), 0) == Some(MAGIC),
-        None => false,
+pub(crate) fn is(mut content: &[u8]) -> bool {
+    for _ in 0..=SKIPPED_MAX {
+        match u32_le(content, 0) {
+            Some(MAGIC) => return true,
+            // Any file may begin so; a frame has to follow.
+            Some(magic) if is_skipped(magic) => content = tail(content, skip_bytes(content)),
+            Some(_) | None => return false,
+        }
     }
+    false
 }
 
 pub(crate) fn read(

@@ -132,7 +132,8 @@ impl Walk<'_> {
                 name.truncate(end);
             }
         }
-        let is_file = matches!(kind, Kind::File | Kind::Directory) && !is_directory;
+        // Readers that do not know links or devices make files of them.
+        let is_file = kind == Kind::File || !content.bytes.is_empty();
         let look = if is_file { Look::at(&content.bytes) } else { Look::default() };
         let mut types: Vec<String> = look.labels.iter().map(|label| (*label).to_owned()).collect();
         if names.iter().any(|name| look::is_macro(name)) {

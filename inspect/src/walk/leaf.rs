@@ -17,7 +17,7 @@ use crate::banned::{Attributes, Node};
 /// three bytes for one.
 const ENCODED_PREFIX_BYTES: usize = 3 * PREFIX_BYTES;
 /// Extensions of files that are mails.
-const MAIL_EXTENSIONS: [&str; 4] = ["eml", "mht", "mhtml", "nws"];
+const MAIL_EXTENSIONS: [&str; 5] = ["eml", "mht", "mhtml", "nws", "mbox"];
 
 /// Whether it is called like a mail.
 pub(super) fn is_mail_file(node: &Node) -> bool {

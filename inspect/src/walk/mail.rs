@@ -2,7 +2,7 @@
 //!
 //! mail-parser finds where parts begin and end, once the guard has bounded what it can be made to do. It is told not to
 //! decode anything: transfer encodings are undone here, in every reading. Nested messages in plain text are read in
-//! place; those that are encoded wait to pass the guard like a mail of their own.
+//! place; those that are encoded, and the further ones of an mbox, wait to pass the guard like a mail of their own.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -24,6 +24,9 @@ use crate::attachments::lost::Seen;
 /// Most boundaries that only some readers use and that are looked for.
 const BOUNDARIES_MAX: usize = 64;
 
+/// How the first line of each mail in an mbox begins.
+const MBOX_FROM: &[u8] = b"From ";
+
 /// What is learned of a mail while its parts are read.
 struct Reading<'c> {
     content: &'c [u8],
@@ -40,6 +43,7 @@ struct Reading<'c> {
 impl Walk<'_> {
     /// Reads the mail that stands at `place`.
     pub(super) fn mail(&mut self, content: &[u8], place: &Rc<Place>) {
+        self.further_mails(content, place);
         let shape = match guard::check(content, &mut self.budget) {
             Ok(shape) => shape,
             Err(Exceeded(limit)) => return self.findings.over_limit(limit),
@@ -67,6 +71,25 @@ impl Walk<'_> {
         }
         if reading.is_ambiguous || reading.needs_guess {
             self.guessed(content, place);
+        }
+    }
+
+    /// Where it is an mbox, the mails behind the first wait to be read like mails of their own.
+    fn further_mails(&mut self, content: &[u8], place: &Rc<Place>) {
+        if !content.starts_with(MBOX_FROM) {
+            return;
+        }
+        let max = self.budget.parts;
+        let mut starts = memchr::memmem::find_iter(content, b"\nFrom ").map(|at| at + 1).peekable();
+        for _ in 0..max {
+            let Some(start) = starts.next() else { return };
+            let end = starts.peek().copied().unwrap_or(content.len());
+            let mail = content.get(start..end).unwrap_or_default();
+            let first_line = memchr::memchr(b'\n', mail).map_or(mail.len(), |at| at + 1);
+            self.open_later(mail.get(first_line..).unwrap_or_default(), Opening::Mail, place);
+        }
+        if starts.next().is_some() {
+            self.findings.over_limit("parts");
         }
     }
 

@@ -63,6 +63,7 @@ pub(crate) fn read(
 }
 
 /// What a header of either version says of a member.
+#[derive(Clone)]
 struct File {
     names: Vec<Vec<u8>>,
     kind: Kind,

@@ -8,8 +8,11 @@ use super::{File, give};
 
 const MAIN: u64 = 1;
 const FILE: u64 = 2;
+const SERVICE: u64 = 3;
 const ENCRYPTION: u64 = 4;
 const END: u64 = 5;
+/// Name of the service that holds a further stream of the file before it.
+const STREAM: &[u8] = b"STM";
 const FLAG_EXTRA: u64 = 1;
 const FLAG_DATA: u64 = 2;
 const FLAG_FROM_PREVIOUS: u64 = 8;
@@ -60,9 +63,18 @@ pub(super) fn members(mut rest: &[u8], listing: &mut Listing<'_>) -> Result<(), 
                 return Ok(());
             }
             FILE => match file(&block) {
-                Some(file) => give(file, data.unwrap_or(behind), data.is_some(), listing)?,
+                Some(file) => give_all(file, data.unwrap_or(behind), data.is_some(), listing)?,
                 None => listing.trouble(Trouble::Damaged("RAR header")),
             },
+            SERVICE => {
+                let is_of_interest = |file: &File| {
+                    // What is in a packed comment or index is in no file.
+                    (file.is_stored && !file.is_encrypted) || file.names == [STREAM]
+                };
+                if let Some(file) = file(&block).filter(is_of_interest) {
+                    give(file, data.unwrap_or(behind), data.is_some(), listing)?;
+                }
+            }
             END => return Ok(()),
             _ => {}
         }
@@ -72,6 +84,14 @@ pub(super) fn members(mut rest: &[u8], listing: &mut Listing<'_>) -> Result<(), 
         rest = tail(behind, block.data_bytes);
     }
     Ok(())
+}
+
+/// Behind a link there should be no data; some readers unpack it where there is.
+fn give_all(file: File, data: &[u8], is_whole: bool, listing: &mut Listing<'_>) -> Result<(), Limit> {
+    let has_both = file.target.is_some() && !data.is_empty();
+    let unlinked = has_both.then(|| File { target: None, ..file.clone() });
+    give(file, data, is_whole, listing)?;
+    unlinked.map_or(Ok(()), |file| give(file, data, is_whole, listing))
 }
 
 fn block(rest: &[u8]) -> Option<Block<'_>> {

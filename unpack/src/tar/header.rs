@@ -19,16 +19,17 @@ const PREFIX_BYTES: usize = 155;
 
 pub(super) struct Header<'a> {
     pub(super) block: &'a [u8],
-    /// As the block tells it.
+    /// As the block tells it; of what is no number, the digits before that.
     pub(super) size: u64,
+    pub(super) is_size_damaged: bool,
     pub(super) type_flag: u8,
 }
 
 impl<'a> Header<'a> {
     pub(super) fn read(block: &'a [u8]) -> Option<Self> {
         let told = number(range(block, CHECKSUM_AT, CHECKSUM_BYTES)?)?;
-        // Cheap first: this runs on every content there is.
-        if told == 0 || block.first() == Some(&0) || told > 255 * BLOCK_BYTES as u64 {
+        // Cheap first: this runs on every content there is. The name may be empty.
+        if told == 0 || told > 255 * BLOCK_BYTES as u64 {
             return None;
         }
         let mut unsigned = 0_u64;
@@ -42,9 +43,12 @@ impl<'a> Header<'a> {
         if told != unsigned && i64::try_from(told) != Ok(signed) {
             return None;
         }
+        let field = range(block, SIZE_AT, SIZE_BYTES)?;
+        let size = number(field);
         Some(Self {
             block,
-            size: number(range(block, SIZE_AT, SIZE_BYTES)?)?,
+            size: size.unwrap_or_else(|| leading(field)),
+            is_size_damaged: size.is_none(),
             type_flag: *block.get(TYPE_AT)?,
         })
     }
@@ -133,4 +137,10 @@ pub(super) fn number(field: &[u8]) -> Option<u64> {
         }
     }
     Some(value)
+}
+
+/// The digits at the start of a field that is no number.
+fn leading(field: &[u8]) -> u64 {
+    let end = field.iter().position(|byte| !(b'0'..=b'7').contains(byte)).unwrap_or(field.len());
+    field.get(..end).and_then(number).unwrap_or_default()
 }

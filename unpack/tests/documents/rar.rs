@@ -75,7 +75,11 @@ fn block_5(kind: u64, flags: u64, fields: &[u8], extra: &[u8], data: &[u8]) -> V
 }
 
 fn file_5(file_flags: u64, method: u64, name: &[u8], extra: &[u8], data: &[u8], unpacked: &[u8]) -> Vec<u8> {
-    let fields = [
+    block_5(2, 0, &fields_5(file_flags, method, name, unpacked), extra, data)
+}
+
+fn fields_5(file_flags: u64, method: u64, name: &[u8], unpacked: &[u8]) -> Vec<u8> {
+    [
         figure(file_flags | 4),
         figure(unpacked.len() as u64),
         figure(0),
@@ -84,8 +88,8 @@ fn file_5(file_flags: u64, method: u64, name: &[u8], extra: &[u8], data: &[u8], 
         figure(1),
         figure(name.len() as u64),
         name.to_vec(),
-    ];
-    block_5(2, 0, &fields.concat(), extra, data)
+    ]
+    .concat()
 }
 
 fn archive_5(blocks: &[Vec<u8>]) -> Vec<u8> {
@@ -181,4 +185,29 @@ fn what_is_wrong_is_told_and_what_is_readable_given() {
         assert_eq!(cut.whole("a.exe"), b"MZ");
         assert!(cut.told().iter().any(|told| told.starts_with("damaged")), "{:?}", cut.told());
     }
+}
+
+#[test]
+fn streams_of_files_and_data_behind_a_link_are_given() {
+    let service =
+        |name: &[u8], method: u64, data: &[u8]| block_5(3, 0, &fields_5(0, method, name, data), b"", data);
+    let copy = [&[10, 5, 5, 0, 6], b"target".as_slice()].concat();
+    let archive = archive_5(&[
+        file_5(0, 0, b"a.txt", b"", b"text", b"text"),
+        service(b"STM", 0, b"stream"),
+        service(b"CMT", 0, b"comment"),
+        service(b"QO", 3, b"packed"),
+        file_5(0, 0, b"copy", &copy, b"data", b"data"),
+    ]);
+    let run = run(Format::Rar, &archive);
+    assert_eq!(run.whole("STM"), b"stream");
+    assert_eq!(run.whole("CMT"), b"comment");
+    let of_copy: Vec<&[u8]> = run
+        .members
+        .iter()
+        .filter(|member| member.names == [b"copy".to_vec()])
+        .map(|member| member.content.bytes.as_slice())
+        .collect();
+    assert_eq!(of_copy, [b"target".as_slice(), b"data"]);
+    assert_eq!(run.told(), [""; 0]);
 }

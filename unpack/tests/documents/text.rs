@@ -103,6 +103,66 @@ fn a_foreign_line_does_not_hide_what_follows() {
 }
 
 #[test]
+fn something_behind_the_data_of_a_line_hides_nothing() {
+    let content = text(200);
+    for junk in ["x", "~", "\t", " a remark", "!"] {
+        let lines = uu("a", &content).replace('\n', &format!("{junk}\n"));
+        let lines =
+            lines.replace(&format!("begin 644 a{junk}"), "begin 644 a").replace(&format!("end{junk}"), "end");
+        let run = run(Format::UuEncode, lines.as_bytes());
+        assert_eq!(run.members[0].content.bytes, content, "{junk:?}");
+    }
+    // Who passes such lines over sees what is in the others.
+    let mut lines: Vec<String> = uu("a", &content).lines().map(str::to_owned).collect();
+    lines[2].push_str(" and a remark");
+    let run = run(Format::UuEncode, lines.join("\n").as_bytes());
+    let contents: Vec<&[u8]> = run.members.iter().map(|member| member.content.bytes.as_slice()).collect();
+    assert_eq!(contents, [content.as_slice(), &[&content[..45], &content[90..]].concat()]);
+    assert_eq!(run.told(), ["damaged: line that is not encoded"]);
+}
+
+#[test]
+fn a_first_line_may_have_any_blanks_and_no_name() {
+    let lines = uu("a.exe", b"MZ");
+    for (begin, name) in [
+        ("begin\t644\ta.exe", "a.exe"),
+        ("begin 644\ta.exe", "a.exe"),
+        ("begin   644   a.exe", "a.exe"),
+        ("begin \ta.exe", "a.exe"),
+        ("begin 644", ""),
+        ("begin 0644 ", ""),
+    ] {
+        let run = run(Format::UuEncode, lines.replace("begin 644 a.exe", begin).as_bytes());
+        assert_eq!(run.members[0].content.bytes, b"MZ", "{begin:?}");
+        assert_eq!(run.names().join(" "), name, "{begin:?}");
+    }
+    for prose in ["begin 64", "begin 64400", "begin", "begin a.exe", "begin644 a.exe"] {
+        assert_eq!(formats(lines.replace("begin 644 a.exe", prose).as_bytes()), [], "{prose}");
+    }
+}
+
+#[test]
+fn names_may_be_in_base64() {
+    let uu = uu("a", b"MZ").replace("begin 644 a", "begin-encoded 644 YS5leGU=");
+    let base64 = "begin-base64-encoded 644 YS5leGU=\nTVo=\n====\n".to_owned();
+    for lines in [uu, base64] {
+        let run = run(Format::UuEncode, lines.as_bytes());
+        assert_eq!(run.whole("YS5leGU="), b"MZ");
+        assert_eq!(run.whole("a.exe"), b"MZ");
+    }
+}
+
+#[test]
+fn a_group_of_base64_may_go_over_lines() {
+    for lines in ["TVogY\nW5kIG\n1vcmU=", "T\nVogYW5kIG1vcmU", "TVogYW5kIG1vcm\nU\n="] {
+        let lines = format!("begin-base64 644 a.exe\n{lines}\n====\n");
+        assert_eq!(run(Format::UuEncode, lines.as_bytes()).whole("a.exe"), b"MZ and more", "{lines}");
+    }
+    let lines = "begin-base64 644 a\nTVo=\nTVo=\n====\n";
+    assert_eq!(run(Format::UuEncode, lines.as_bytes()).whole("a"), b"MZMZ");
+}
+
+#[test]
 fn every_yenc_block_in_a_mail_is_given() {
     let blocks = [yenc(" name=a b.exe", &every_byte()), yenc(" name=\"c d\"", b"two")];
     let run = run(Format::YEnc, &[b"Hello,\r\n".as_slice(), &blocks[0], b"and\r\n", &blocks[1]].concat());

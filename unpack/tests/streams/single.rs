@@ -171,3 +171,38 @@ fn headers_alone_are_damage() {
         }
     }
 }
+
+#[test]
+fn frames_to_be_skipped_may_come_in_a_row() {
+    let skipped = [0x184d_2a53_u32.to_le_bytes().as_slice(), &3_u32.to_le_bytes(), b"any"].concat();
+    for count in [1, 2, 16] {
+        let packed = [skipped.repeat(count), pack(Format::Zstd, b"plain")].concat();
+        let opened = read(Format::Zstd, &packed);
+        assert_eq!(opened.members[0].content.bytes, b"plain");
+        assert_eq!(opened.all_troubles(), []);
+    }
+    assert_eq!(formats(&skipped.repeat(3)), []);
+}
+
+#[test]
+fn a_dictionary_that_nobody_writes_is_read_as_the_least() {
+    let mut packed = pack(Format::Lzma, b"plain and plain and plain");
+    for dictionary in [0_u32, 1, 2, 1024, 2048, 4096] {
+        packed[1..5].copy_from_slice(&dictionary.to_le_bytes());
+        let opened = read(Format::Lzma, &packed);
+        assert_eq!(opened.members[0].content.bytes, b"plain and plain and plain", "{dictionary}");
+        assert_eq!(opened.all_troubles(), []);
+    }
+    packed[1..5].copy_from_slice(&[0; 4]);
+    let long = pack(Format::Lzma, &noise(2_000).repeat(5));
+    let long = [&long[..1], &[0; 4], &long[5..]].concat();
+    assert_eq!(read(Format::Lzma, &long).bytes(), 10_000);
+    // So begin the properties of a msg with a recipient: zeros and some counts.
+    let counts =
+        [[0; 8].as_slice(), &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], &[0; 12], b"\x03\0\x26\0"].concat();
+    // An empty stream, and zeros.
+    let empty = [&packed[..5], &[0; 8], &packed[13..]].concat();
+    for content in [counts, empty, vec![0; 64]] {
+        assert_eq!(formats(&content), []);
+    }
+}

@@ -164,3 +164,46 @@ fn sizes_that_few_readers_know_make_it_rare() {
         }
     }
 }
+
+#[test]
+fn a_size_that_is_no_number_is_told_and_what_follows_found() {
+    for (size, bytes) in [
+        (b"-0000000001\0", 0),
+        (b"00000000003x", 3),
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 0),
+    ] {
+        let mut first = Header::new("first", b'0', 0).block();
+        first[124..136].copy_from_slice(size);
+        seal(&mut first);
+        let data = if bytes > 0 { padded(b"abc") } else { Vec::new() };
+        let opened = read(Format::Tar, &tar(&[first, data, entry("second", b'0', TEXT)]));
+        assert_eq!(opened.member("first").content.bytes.len(), bytes);
+        assert_eq!(opened.member("second").content.bytes, TEXT);
+        assert!(opened.troubles.contains(&Trouble::Damaged("size in a tar header")), "{opened:?}");
+    }
+}
+
+#[test]
+fn a_first_name_may_be_empty() {
+    let opened = read(Format::Tar, &tar(&[entry("", b'0', TEXT), entry("last", b'0', TEXT)]));
+    assert_eq!(opened.members[0].content.bytes, TEXT);
+    assert_eq!(opened.member("last").content.bytes, TEXT);
+}
+
+#[test]
+fn sizes_that_end_in_the_same_block_are_two_readings() {
+    for (of_header, of_pax) in [(1, TEXT.len()), (0, TEXT.len()), (TEXT.len(), 2)] {
+        let member = [Header::new("a", b'0', of_header).block(), padded(TEXT)].concat();
+        let opened = read(
+            Format::Tar,
+            &tar(&[pax(&[("size", &of_pax.to_string())]), member, entry("last", b'0', TEXT)]),
+        );
+        let contents: Vec<&[u8]> =
+            opened.members.iter().map(|member| member.content.bytes.as_slice()).collect();
+        for bytes in [of_header, of_pax] {
+            assert!(bytes == 0 || contents.contains(&&TEXT[..bytes]), "{bytes} of {of_header} and {of_pax}");
+        }
+        assert_eq!(opened.member("last").content.bytes, TEXT);
+        assert!(opened.troubles.contains(&Trouble::Ambiguous("sizes in a tar")), "{opened:?}");
+    }
+}

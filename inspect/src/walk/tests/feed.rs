@@ -71,6 +71,28 @@ fn what_the_scanner_does_not_open_is_hidden() {
 }
 
 #[test]
+fn the_content_of_a_link_or_a_device_is_looked_at_like_that_of_a_file() {
+    let of_type = |kind: u8, content: &[u8]| {
+        let mut tar = make::tar("a", content);
+        let sum = u32::from_str_radix(str::from_utf8(&tar[148..154]).unwrap(), 8).unwrap();
+        let sum = sum - u32::from(tar[156]) + u32::from(kind);
+        tar[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+        tar[156] = kind;
+        tar
+    };
+    // tar's devices have no content, so ours is one that can be read in two ways.
+    for archive in [make::as_link(make::zip_lzma("a", VIRUS)), of_type(b'3', VIRUS)] {
+        assert!(hides(&attached("a.bin", &archive)));
+    }
+    let plain = make::as_link(make::deflated("a", VIRUS));
+    assert!(!hides(&attached("a.zip", &plain)));
+    assert_eq!(fed(&attached("a.zip", &plain), Wanted::All).len(), 4);
+    for inner in [make::zip_lzma("b", VIRUS), part("base64", &make::base64(VIRUS))] {
+        assert!(hides(&attached("a.zip", &make::as_link(make::zip(&[("a", &inner)])))));
+    }
+}
+
+#[test]
 fn what_a_password_opened_is_hidden() {
     let told = |archive: Vec<u8>| {
         let mail = String::from_utf8(attached("a.bin", &archive)).unwrap();

@@ -85,6 +85,14 @@ pub(super) fn without_directory(zip: &[u8]) -> Vec<u8> {
     zip[..end].to_vec()
 }
 
+/// Its first member marked as a symbolic link, as archives from Unix have it.
+pub(super) fn as_link(mut zip: Vec<u8>) -> Vec<u8> {
+    let at = without_directory(&zip).len();
+    zip[at + 5] = 3;
+    zip[at + 38..at + 42].copy_from_slice(&(0o120_777_u32 << 16).to_le_bytes());
+    zip
+}
+
 /// Name, content, packed content, method, flags.
 type Packed<'m> = (&'m str, &'m [u8], Vec<u8>, u16, u16);
 

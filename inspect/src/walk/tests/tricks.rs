@@ -1,5 +1,6 @@
 //! Every trick that hides a name or a type, on whole mails.
 
+use super::archives::attached;
 use super::*;
 
 #[track_caller]
@@ -204,4 +205,33 @@ fn a_part_behind_nested_messages_is_not_lost() {
          --d\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ny\r\n\
          --d--\r\n--o\r\nContent-Type: a/b; name=evil.exe\r\n\r\nx\r\n--o--\r\n",
     );
+}
+
+#[test]
+fn every_mail_of_an_mbox_is_read() {
+    let line = "From a@b Mon Nov  2 10:00:00 2026\n";
+    let plain = "From: a@b\nTo: c@d\nSubject: x\n\nhello\n\n";
+    let evil = mail("Content-Disposition: attachment; filename=evil.exe", "x").replace("\r\n", "\n");
+    let honest = mail("Content-Disposition: attachment; filename=good.txt", "x").replace("\r\n", "\n");
+    let banned = [Found::new(Category::Banned, ".exe: evil.exe")];
+    for (mails, expected) in [
+        ([line, plain, line, plain, line, &honest], &[][..]),
+        ([line, plain, line, &evil, line, plain], &banned),
+        ([line, plain, line, plain, line, &evil], &banned),
+    ] {
+        for mbox in [mails.concat(), mails.concat().replace('\n', "\r\n")] {
+            assert_eq!(inspect(&attached("a.bin", mbox.as_bytes())), expected, "{mbox}");
+            assert_eq!(
+                inspect(&attached("a.zip", &make::zip(&[("a", mbox.as_bytes())]))),
+                expected,
+                "{mbox}"
+            );
+            assert_eq!(inspect(mbox.as_bytes()), expected, "{mbox}");
+        }
+    }
+    // The name says it, where the first mail has no fields.
+    let bare = [line, "\nhello\n\n", line, &evil].concat();
+    assert_eq!(inspect(&attached("a.mbox", bare.as_bytes())), banned);
+    let many = line.repeat(Limits::default().parts_max + 10);
+    assert_eq!(categories(many.as_bytes()), [Category::Unchecked(Unchecked::OverLimit)]);
 }
