@@ -88,14 +88,14 @@ impl<R: Read, W: Write, H: Held> Server<R, W, H> {
                 continue;
             }
             let start = micros();
-            let Seen { mut findings, opened, parts } = inspection.inspect(&content, wanted);
+            let Seen { mut findings, opened, parts, is_cut } = inspection.inspect(&content, wanted);
             findings.iter_mut().for_each(shorten);
             let micros = micros().saturating_sub(start);
             for Fed { content, is_hidden } in parts {
                 self.output.write_all(&encode(&Part { serial, is_hidden }, content.len())?)?;
                 self.output.write_all(&content)?;
             }
-            self.say(&Report { serial, micros, findings, opened })?;
+            self.say(&Report { serial, micros, findings, opened, is_cut })?;
         }
         Ok(())
     }

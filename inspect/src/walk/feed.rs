@@ -15,6 +15,8 @@ use super::headers::Headers;
 use super::look::Look;
 
 const BZIP2_MAGIC: &[u8] = b"BZh";
+/// One part in so many of the room is for what is hidden.
+const RESERVE: usize = 4;
 
 /// A content for virus scanners.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +40,13 @@ pub(super) struct Feed {
     aside_bytes: usize,
     /// Some could not be put aside.
     has_lost: bool,
+    /// How much must be left for what is hidden.
+    reserve: (usize, usize),
+    /// Something in plain sight was not kept for want of room.
+    is_cut: bool,
 }
 
-/// There is more to be handed back than may be.
+/// There is more that is hidden than may be handed back.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooMuch;
 
@@ -55,6 +61,8 @@ impl Feed {
             aside: Vec::new(),
             aside_bytes: 0,
             has_lost: false,
+            reserve: (limits.feed_bytes_max / RESERVE, limits.feed_parts_max / RESERVE),
+            is_cut: false,
         }
     }
 
@@ -73,8 +81,9 @@ impl Feed {
             known.is_hidden |= is_hidden;
             return Ok(());
         }
-        if content.len() > self.bytes_left || self.parts_left == 0 {
-            return Err(TooMuch);
+        let (bytes, parts) = if is_hidden { (0, 0) } else { self.reserve };
+        if content.len() > self.bytes_left.saturating_sub(bytes) || self.parts_left <= parts {
+            return self.cut(is_hidden);
         }
         self.bytes_left -= content.len();
         self.parts_left -= 1;
@@ -108,7 +117,18 @@ impl Feed {
         for content in aside {
             self.keep(&content, are_hidden)?;
         }
-        if has_lost { Err(TooMuch) } else { Ok(()) }
+        if has_lost { self.cut(are_hidden) } else { Ok(()) }
+    }
+
+    /// What is in plain sight may be left out: whoever gets the whole mail comes upon it.
+    fn cut(&mut self, is_hidden: bool) -> Result<(), TooMuch> {
+        self.is_cut = true;
+        if is_hidden { Err(TooMuch) } else { Ok(()) }
+    }
+
+    /// Whether something was left out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     pub(super) fn into_list(self) -> Vec<Fed> {
@@ -252,6 +272,23 @@ mod tests {
         }
         assert_eq!(parts.keep(b"4", true), Err(TooMuch));
         assert_eq!(parts.keep(b"3", true), Ok(()));
+    }
+
+    #[test]
+    fn what_is_in_plain_sight_leaves_room_and_is_left_out_in_silence() {
+        let mut room = feed(Wanted::All);
+        assert_eq!(room.keep(&[b'x'; 9], false), Ok(()));
+        assert!(room.is_cut());
+        assert_eq!(kept(room), []);
+        let mut room = feed(Wanted::All);
+        assert_eq!(room.keep(&[b'x'; 8], false), Ok(()));
+        assert_eq!(room.keep(b"12", true), Ok(()));
+        assert!(!room.is_cut());
+        assert_eq!(room.keep(b"3", false), Ok(()));
+        room.put_aside(b"4");
+        assert_eq!(room.decide(false), Ok(()));
+        assert!(room.is_cut());
+        assert_eq!(kept(room).len(), 2);
     }
 
     #[test]

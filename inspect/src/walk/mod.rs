@@ -55,6 +55,8 @@ pub(crate) struct Seen {
     pub(crate) opened: u64,
     /// For virus scanners.
     pub(crate) parts: Vec<Fed>,
+    /// Whether some were left out that a scanner comes upon in the whole mail.
+    pub(crate) is_cut: bool,
 }
 
 impl Inspection {
@@ -146,7 +148,12 @@ impl<'i> Walk<'i> {
     }
 
     fn seen(self) -> Seen {
-        Seen { findings: self.findings.into_list(), opened: self.opened, parts: self.feed.into_list() }
+        Seen {
+            findings: self.findings.into_list(),
+            opened: self.opened,
+            is_cut: self.feed.is_cut(),
+            parts: self.feed.into_list(),
+        }
     }
 
     /// Opens it in its turn, if it is within the limits.

@@ -80,6 +80,8 @@ pub struct Report {
     pub findings: Vec<Found>,
     /// Encrypted members of archives that a password from the mail's text or the list opened. For statistics only.
     pub opened: u64,
+    /// Whether contents were left out that were wanted, for want of room.
+    pub is_cut: bool,
 }
 
 /// One thing that was found.

@@ -7,7 +7,7 @@ use crate::{Category, Unchecked};
 
 fn report(names: usize) -> Report {
     let found = Found::new(Category::Unchecked(Unchecked::Ambiguous), "x".repeat(REPORT_NAME_BYTES_MAX));
-    Report { serial: 7, micros: 90, findings: vec![found; names], opened: 1 }
+    Report { serial: 7, micros: 90, findings: vec![found; names], opened: 1, is_cut: false }
 }
 
 fn setup() -> Setup {

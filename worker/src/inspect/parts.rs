@@ -13,6 +13,8 @@ use proto::{Category, Unchecked};
 pub(crate) struct Inspected {
     pub(crate) findings: Vec<Found>,
     pub(crate) parts: Vec<Part>,
+    /// Whether some parts were left out, being too much.
+    pub(crate) is_cut: bool,
     /// How long it took.
     pub(crate) time: Duration,
 }
@@ -44,7 +46,7 @@ impl Inspected {
             | Category::Oversized
             | Category::Clean => false,
         };
-        !self.parts.is_empty() && !self.findings.iter().any(leaves_doubt)
+        !self.parts.is_empty() && !self.is_cut && !self.findings.iter().any(leaves_doubt)
     }
 }
 
@@ -83,5 +85,6 @@ mod tests {
         assert!(of(Category::Banned).is_complete());
         assert!(of(Category::Unchecked(Unchecked::Encrypted)).is_complete());
         assert!(!Inspected { parts: Vec::new(), ..of(Category::Banned) }.is_complete());
+        assert!(!Inspected { is_cut: true, ..of(Category::Banned) }.is_complete());
     }
 }

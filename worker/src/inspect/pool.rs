@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use proto::inspection::{AttachmentRules, InForce, Setup, Wanted};
+use proto::inspection::{AttachmentRules, InForce, Report, Setup, Wanted};
 use proto::{Deadline, Unchecked};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -110,7 +110,8 @@ impl Pool {
                 self.metrics.opened.inc_by(report.opened);
                 locked(&self.pace).succeeded();
                 self.put_back(child).await;
-                Ok(Inspected { findings: report.findings, parts, ..Inspected::default() })
+                let Report { findings, is_cut, .. } = report;
+                Ok(Inspected { findings, parts, is_cut, ..Inspected::default() })
             }
             Err(failure) => {
                 self.lost(&failure, is_new);

@@ -93,6 +93,7 @@ async fn child(
             micros: 500_000,
             findings: found.clone().into_iter().collect(),
             opened: 0,
+            is_cut: false,
         };
         let behaviour = *behaviour.lock().unwrap();
         match behaviour {
