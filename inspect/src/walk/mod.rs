@@ -92,6 +92,12 @@ impl Inspection {
                     walk.is_hidden = true;
                     walk.budget.grow(job.content.len());
                     walk.mail(&job.content, &job.place);
+                    // Of a file, many readers pass over blank lines before the fields.
+                    let trimmed = job.content.trim_ascii_start();
+                    if trimmed.len() < job.content.len() {
+                        walk.budget.grow(trimmed.len());
+                        walk.mail(trimmed, &job.place);
+                    }
                 }
                 Opening::Archive(formats) => {
                     walk.archive(&job.content, &formats, &job.place, &mut unpacking);

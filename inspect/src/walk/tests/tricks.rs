@@ -235,3 +235,15 @@ fn every_mail_of_an_mbox_is_read() {
     let many = line.repeat(Limits::default().parts_max + 10);
     assert_eq!(categories(many.as_bytes()), [Category::Unchecked(Unchecked::OverLimit)]);
 }
+
+#[test]
+fn a_mail_in_a_file_may_begin_with_blank_lines() {
+    for (name, is_banned) in [("evil.exe", true), ("good.txt", false)] {
+        let inner = mail(&format!("Content-Disposition: attachment; filename={name}"), "x");
+        for before in ["\r\n", "\n\n", " \r\n"] {
+            let found = inspect(&attached("a.eml", format!("{before}{inner}").as_bytes()));
+            let expected = is_banned.then(|| Found::new(Category::Banned, ".exe: evil.exe"));
+            assert_eq!(found, Vec::from_iter(expected), "{before:?} {name}");
+        }
+    }
+}
