@@ -37,10 +37,20 @@ impl Clamd {
 
     /// The same with these lines instead of the good ones, and with EICAR among its signatures or not.
     pub async fn start_with(lines: &str, knows_eicar: bool) -> Self {
+        Self::start_knowing(lines, &eicar_anywhere(knows_eicar)).await
+    }
+
+    /// One that knows EICAR only where a file begins with it, as the official signatures do. So a container in which it
+    /// stands as it is has to be opened as well.
+    pub async fn start_exact() -> Self {
+        Self::start_knowing(GOOD, &format!("Eicar-Test-Signature:0:0:{}\n", hex(&eicar()))).await
+    }
+
+    async fn start_knowing(lines: &str, signature: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("clamd-").tempdir().expect("make directory");
         let port = ReservedPort::new();
         fs::create_dir(directory.path().join("database")).expect("make directory");
-        write_configuration(directory.path(), &port, lines, knows_eicar);
+        write_configuration(directory.path(), &port, lines, signature);
         let process = launch(directory.path(), &port).await;
         Self { process, port, directory }
     }
@@ -73,7 +83,7 @@ impl Clamd {
 
     /// Starts again with other lines and signatures.
     pub async fn restart_with(&mut self, lines: &str, knows_eicar: bool) {
-        write_configuration(self.directory.path(), &self.port, lines, knows_eicar);
+        write_configuration(self.directory.path(), &self.port, lines, &eicar_anywhere(knows_eicar));
         self.restart().await;
     }
 
@@ -101,13 +111,19 @@ fn socket(directory: &Path) -> String {
     format!("unix:{}", directory.join("clamd.sock").display())
 }
 
-fn write_configuration(directory: &Path, port: &ReservedPort, lines: &str, knows_eicar: bool) {
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The signature of EICAR wherever it stands, or one that is found in nothing.
+fn eicar_anywhere(knows_eicar: bool) -> String {
+    let other = if knows_eicar { "" } else { "00" };
+    format!("Eicar-Test-Signature:0:*:{other}{}\n", hex(&eicar()))
+}
+
+fn write_configuration(directory: &Path, port: &ReservedPort, lines: &str, signature: &str) {
     let database = directory.join("database");
-    let hex: String = eicar().iter().map(|byte| format!("{byte:02x}")).collect();
-    // The other one is found in nothing.
-    let hex = if knows_eicar { hex } else { format!("00{hex}") };
-    fs::write(database.join("test.ndb"), format!("Eicar-Test-Signature:0:*:{hex}\n"))
-        .expect("write signature");
+    fs::write(database.join("test.ndb"), signature).expect("write signature");
     fs::write(database.join("test.hdb"), TEST_FILE_SIGNATURE).expect("write signature");
     let directory = directory.display();
     let number = port.number();

@@ -10,15 +10,21 @@ pub(crate) struct Listing<'a> {
     budget: &'a mut Budget,
     visit: &'a mut dyn FnMut(Member),
     troubles: Vec<Trouble>,
+    is_rare: bool,
 }
 
 impl<'a> Listing<'a> {
     pub(crate) fn new(budget: &'a mut Budget, visit: &'a mut dyn FnMut(Member)) -> Self {
-        Self { budget, visit, troubles: Vec::new() }
+        Self { budget, visit, troubles: Vec::new(), is_rare: false }
     }
 
     pub(crate) fn budget(&mut self) -> &mut Budget {
         self.budget
+    }
+
+    /// Whether what is given from now on is where few other readers see it.
+    pub(crate) fn rare(&mut self, is_rare: bool) {
+        self.is_rare = is_rare;
     }
 
     /// One more member. Its content is asked for only when there may be one more.
@@ -35,7 +41,7 @@ impl<'a> Listing<'a> {
         self.budget.member()?;
         let content = content(self.budget);
         let trouble = content.trouble;
-        (self.visit)(Member { names: distinct(names), kind, is_encrypted, is_rare: false, content });
+        (self.visit)(Member { names: distinct(names), kind, is_encrypted, is_rare: self.is_rare, content });
         match trouble {
             Some(Trouble::Limit(limit)) if limit.is_final() => Err(limit),
             _ => Ok(()),

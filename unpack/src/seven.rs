@@ -8,11 +8,13 @@ use std::io::{Cursor, Read};
 use memchr::memmem;
 use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, EncoderMethod, Error, Password};
 
-use crate::bytes::{range, tail, u32_le};
+use crate::bytes::{len, range, tail, u32_le, u64_le};
 use crate::output::{Total, drain};
 use crate::{Budget, Content, Kind, Limit, Member, Passwords, Trouble};
 
 const MAGIC: &[u8] = b"7z\xbc\xaf\x27\x1c";
+/// In front of all else: where the list of members is.
+const HEADER_BYTES: usize = 32;
 /// A program that unpacks itself has the archive behind it, mostly near.
 const PROGRAM_BYTES: usize = 4 * 1024 * 1024;
 /// One thread: the process has no others.
@@ -20,16 +22,15 @@ const THREADS: u32 = 1;
 /// What a decoder needs beside its dictionary, in KiB.
 const OVERHEAD_KIB: u64 = 1024;
 
-/// What every reader has.
-const COMMON: [&[u8]; 7] = [
-    EncoderMethod::ID_COPY,
-    EncoderMethod::ID_LZMA,
-    EncoderMethod::ID_LZMA2,
-    EncoderMethod::ID_PPMD,
-    EncoderMethod::ID_BCJ_X86,
-    EncoderMethod::ID_BCJ2,
-    EncoderMethod::ID_AES256_SHA256,
-];
+/// What every reader has, with the filter for programs behind or without.
+const COMMON: [&[u8]; 4] =
+    [EncoderMethod::ID_COPY, EncoderMethod::ID_LZMA, EncoderMethod::ID_LZMA2, EncoderMethod::ID_PPMD];
+/// The header's list of members as 7-Zip writes it: plain, or packed as a block of one LZMA coder.
+const PLAIN: u8 = 0x01;
+const PACKED: u8 = 0x17;
+const ONE_LZMA: &[u8] = b"\x07\x0b\x01\0\x01\x23\x03\x01\x01";
+/// How far into a packed header that may be: behind two numbers and a size.
+const FOLDER_BYTES: usize = 48;
 
 pub(crate) fn is(content: &[u8]) -> bool {
     start(content).is_some()
@@ -72,9 +73,24 @@ pub(crate) fn read(
         words,
         header_word,
         total: Total::new(content.len(), budget),
+        is_odd: is_odd(content),
         ended: None,
     };
     reader.blocks(budget, visit).err().into_iter().collect()
+}
+
+/// Whether the list of members is packed otherwise than 7-Zip does it.
+fn is_odd(content: &[u8]) -> bool {
+    let Some(at) = u64_le(content, 12).and_then(|at| len(at).checked_add(HEADER_BYTES)) else { return true };
+    let header = tail(content, at);
+    match header.first() {
+        Some(&PLAIN) => false,
+        Some(&PACKED) => {
+            let folder = header.get(..FOLDER_BYTES.min(header.len())).unwrap_or_default();
+            memmem::find(folder, ONE_LZMA).is_none()
+        }
+        _ => true,
+    }
 }
 
 /// The list of members, and the word that it took.
@@ -106,6 +122,8 @@ struct Reader<'a> {
     words: Vec<Password>,
     header_word: usize,
     total: Total,
+    /// Whether few other readers understand the header.
+    is_odd: bool,
     /// Nothing more can be unpacked; names can still be told.
     ended: Option<Trouble>,
 }
@@ -152,10 +170,16 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Whether a block is packed otherwise than nearly all are.
+    /// Whether a block is packed otherwise than nearly all are. The order counts: 7-Zip reads the filter before its method
+    /// as well, and clamd does not.
     fn is_rare(&self, index: usize) -> bool {
-        let coders = self.archive.blocks.get(index).into_iter().flat_map(|block| &block.coders);
-        coders.into_iter().any(|coder| !COMMON.contains(&coder.encoder_method_id()))
+        let Some(block) = self.archive.blocks.get(index).filter(|_| !self.is_odd) else { return true };
+        let coders: Vec<&[u8]> = block.coders.iter().map(|coder| coder.encoder_method_id()).collect();
+        let is_known = match *coders {
+            [method] | [method, EncoderMethod::ID_BCJ_X86] => COMMON.contains(&method),
+            _ => false,
+        };
+        !is_known || !block.ordered_coder_iter().map(|(at, _)| at).eq(0..coders.len())
     }
 
     /// Decodes a block with the first word that fits; whether it needs one.

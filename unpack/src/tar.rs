@@ -26,7 +26,8 @@ pub(crate) fn read(
     _passwords: &Passwords,
     visit: &mut dyn FnMut(Member),
 ) -> Vec<Trouble> {
-    let mut reader = Reader { content, places: vec![0], seen: BTreeSet::new(), troubles: Vec::new() };
+    let mut reader =
+        Reader { content, places: vec![0], seen: BTreeSet::new(), is_odd: false, troubles: Vec::new() };
     while let Some(place) = reader.places.pop() {
         if let Err(trouble) = reader.chain(place, budget, visit) {
             reader.tell(trouble);
@@ -44,6 +45,8 @@ struct Reader<'a> {
     places: Vec<usize>,
     /// Where a header was looked for already.
     seen: BTreeSet<usize>,
+    /// Whether a size was told in a way that few readers know: they look for what follows elsewhere.
+    is_odd: bool,
     troubles: Vec<Trouble>,
 }
 
@@ -105,6 +108,7 @@ impl Reader<'_> {
     ) -> Result<usize, Trouble> {
         budget.member()?;
         let size = extended.size.unwrap_or(header.size);
+        self.is_odd |= extended.size.is_some() || extended.sparse.is_some() || header.is_odd();
         // GNU tar takes no data behind a link, others go by the size.
         let has_data = header.kind() == Kind::File && !header.is_hard_link();
         let next = end_of(data_at, size);
@@ -133,7 +137,7 @@ impl Reader<'_> {
         };
         let trouble = content.trouble;
         let kind = header.kind_by_name(&names);
-        visit(Member { names, kind, is_encrypted: false, is_rare: false, content });
+        visit(Member { names, kind, is_encrypted: false, is_rare: self.is_odd, content });
         match trouble {
             Some(trouble) if trouble.is_final() => Err(trouble),
             Some(_) | None => Ok(next),

@@ -47,6 +47,7 @@ pub(crate) fn read(
         content,
         total: Total::new(content.len(), budget),
         starts: directories.starts,
+        is_plain: directories.is_plain,
         troubles: directories.troubles,
         keys: Keys::new(passwords),
         names: BTreeSet::new(),
@@ -61,6 +62,7 @@ struct Reader<'a> {
     content: &'a [u8],
     total: Total,
     starts: Vec<usize>,
+    is_plain: bool,
     troubles: Vec<Trouble>,
     keys: Keys<'a>,
     names: BTreeSet<Vec<u8>>,
@@ -201,7 +203,7 @@ impl Reader<'_> {
         if names.iter().any(|name| !self.names.insert(name.clone())) {
             self.tell(Trouble::Ambiguous("two members of one name"));
         }
-        let (is_encrypted, is_rare) = (entry.is_encrypted(), entry.is_rare());
+        let (is_encrypted, is_rare) = (entry.is_encrypted(), entry.is_rare() || !self.is_plain);
         let kind = kind(entry, &names);
         if self.ended.is_some() {
             let content = Content { bytes: Vec::new(), trouble: self.ended };

@@ -68,7 +68,7 @@ fn take_part(output: &mut &[u8]) -> (Part, Vec<u8>) {
 
 #[test]
 fn what_is_wanted_comes_before_the_report() {
-    let mail = b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=";
+    let mail = b"Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=";
     let input =
         [setup(), asking(7, Wanted::All, mail), asking(8, Wanted::Hidden, mail), request(9, mail)].concat();
     let (result, output) = run(&input, Fake::default());

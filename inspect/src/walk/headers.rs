@@ -27,6 +27,9 @@ pub(super) struct Headers {
     dispositions: BTreeSet<Vec<u8>>,
     pub(super) is_ambiguous: bool,
     pub(super) is_over_limit: bool,
+    /// Whether an encoding is more than its word on the line of the field, or a field ends with a semicolon. Some readers
+    /// then take the next field for the rest of this one, or none of it.
+    has_odd_field: bool,
 }
 
 impl Headers {
@@ -74,6 +77,7 @@ impl Headers {
             let Some((name, value)) = part_field(block.get(line..).unwrap_or_default()) else {
                 continue;
             };
+            self.has_odd_field |= value.trim_ascii_end().ends_with(b";");
             self.is_ambiguous |= memchr::memchr(0, value).is_some() && name == Field::Type;
             match name {
                 Field::Type => self.content_type(value),
@@ -85,7 +89,9 @@ impl Headers {
                     self.is_ambiguous |= self.dispositions.len() > 1;
                 }
                 Field::Encoding => {
-                    self.encodings.extend(header::declared(value).kinds);
+                    let words = header::declared(value).kinds;
+                    self.has_odd_field |= !words.iter().any(|word| is_bare(value, word));
+                    self.encodings.extend(words);
                     self.is_ambiguous |= self.encodings.len() > 1;
                 }
             }
@@ -108,6 +114,22 @@ impl Headers {
         self.kinds.iter().any(|kind| kind.starts_with("multipart/"))
     }
 
+    /// One in which every reader looks for parts. clamd does not in signed ones, which are everyday mail.
+    pub(super) fn is_usual_multipart(&self) -> bool {
+        let is_usual = |kind: &str| {
+            matches!(
+                kind,
+                "multipart/mixed" | "multipart/alternative" | "multipart/related" | "multipart/report"
+            )
+        };
+        !self.has_odd_field && self.kinds.iter().all(|kind| is_usual(kind))
+    }
+
+    /// A message that is read as one wherever it stands.
+    pub(super) fn is_usual_message(&self) -> bool {
+        !self.has_odd_field && self.kinds.iter().all(|kind| kind == "message/rfc822")
+    }
+
     /// Text, also where nothing is declared (RFC 2045 section 5.2).
     pub(super) fn is_text(&self) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|kind| kind.starts_with("text/"))
@@ -122,11 +144,12 @@ impl Headers {
 
     /// Whether every reader decodes `body` alike.
     pub(super) fn has_usual_encoding(&self, body: &[u8]) -> bool {
-        self.encodings.iter().all(|encoding| match encoding.as_str() {
-            "base64" => true,
-            "quoted-printable" => decode::is_plain_quoted_printable(body),
-            other => !is_encoded(other),
-        })
+        !self.has_odd_field
+            && self.encodings.iter().all(|encoding| match encoding.as_str() {
+                "base64" => true,
+                "quoted-printable" => decode::is_plain_quoted_printable(body),
+                other => !is_encoded(other),
+            })
     }
 
     pub(super) fn is_encoded(&self) -> bool {
@@ -137,6 +160,12 @@ impl Headers {
 /// Whether this transfer encoding is more than a promise about line lengths.
 pub(super) fn is_encoded(encoding: &str) -> bool {
     !matches!(encoding, "7bit" | "8bit" | "binary" | "")
+}
+
+/// Whether the value of a field is this word, on its first line.
+fn is_bare(value: &[u8], word: &str) -> bool {
+    let line = value.trim_ascii_end();
+    memchr::memchr(b'\n', line).is_none() && line.trim_ascii().eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// The header block of a part, its empty line included.

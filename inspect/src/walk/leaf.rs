@@ -32,12 +32,19 @@ pub(super) struct Site {
     pub(super) depth: usize,
     /// Its place among its neighbours, from 1; 0 where that is not known.
     pub(super) position: usize,
+    /// Whether it is in something that not every reader looks into.
+    pub(super) is_hidden: bool,
 }
 
 impl Site {
     /// Somewhere in `parent`, as deep as it is.
     pub(super) fn within(parent: &Rc<Place>) -> Self {
-        Self { parent: Rc::clone(parent), depth: parent.depth, position: 0 }
+        Self { parent: Rc::clone(parent), depth: parent.depth, position: 0, is_hidden: false }
+    }
+
+    /// The first in the part that is here and has that place.
+    pub(super) fn below(&self, parent: Rc<Place>, is_hidden: bool) -> Self {
+        Self { parent, depth: self.depth + 1, position: 1, is_hidden: self.is_hidden || is_hidden }
     }
 }
 
@@ -67,7 +74,7 @@ impl Walk<'_> {
             let is_decoded = matches!(view, Cow::Owned(_));
             if let Some(is_hidden) = feed::of_part(headers, body, is_decoded, &look, readings) {
                 // Where the place is not known, no reader takes it for a part, or only some.
-                self.feed(&view, is_hidden || self.is_hidden || site.position == 0);
+                self.feed(&view, is_hidden || self.is_hidden || site.is_hidden || site.position == 0);
             }
             self.open_view(view, look, headers, &place);
         }

@@ -85,6 +85,28 @@ pub(super) fn is_mail(content: &[u8]) -> bool {
     usual >= 2
 }
 
+/// Whether clamd takes it for a mail, which it tells by how it begins.
+pub(super) fn is_known_as_mail(content: &[u8]) -> bool {
+    const FIRST: [&str; 9] = [
+        "Received: ",
+        "Return-Path: ",
+        "Delivered-To: ",
+        "From: ",
+        "To: ",
+        "Subject: ",
+        "Date: ",
+        "Message-ID: ",
+        "MIME-Version: ",
+    ];
+    const SOON: [&str; 3] = ["\nReceived: ", "\nFrom: ", "\nMIME-Version: "];
+    const SOON_BYTES: usize = 1000;
+    let start = content.get(..SOON_BYTES).unwrap_or(content);
+    let ends = [&b"\n\r\n"[..], b"\n\n"].into_iter().filter_map(|end| memchr::memmem::find(start, end));
+    let start = ends.min().and_then(|end| start.get(..end)).unwrap_or(start);
+    FIRST.iter().any(|field| start.starts_with(field.as_bytes()))
+        || SOON.iter().any(|field| memchr::memmem::find(start, field.as_bytes()).is_some())
+}
+
 /// Whether the member called so holds macros: of OOXML and ODF, and the streams of OLE files.
 pub(super) fn is_macro(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
@@ -117,6 +139,21 @@ mod tests {
             "PK\x03\x04",
         ] {
             assert!(!is_mail(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn mails_are_known_by_their_first_fields() {
+        let late = format!("X-A: {}\r\nReceived: from x\r\n", "a".repeat(1000));
+        for (mail, is_known) in [
+            ("Received: from x\r\n", true),
+            ("X-A: b\r\nMIME-Version: 1.0\r\n", true),
+            ("received: from x\r\n", false),
+            ("Received:\r\n from x\r\n", false),
+            ("X-A: b\r\n\r\nFrom: a@b\r\n", false),
+            (&late, false),
+        ] {
+            assert_eq!(is_known_as_mail(mail.as_bytes()), is_known, "{mail}");
         }
     }
 

@@ -15,6 +15,7 @@ use super::Walk;
 use super::guess::{self, Guess};
 use super::headers::{Headers, block, part_field};
 use super::leaf::Site;
+use super::look;
 use super::place::Place;
 use super::queue::Opening;
 use crate::attachments::guard::{self, Exceeded, Shape};
@@ -78,7 +79,8 @@ impl Walk<'_> {
     ) {
         // A nested message's parts are one deeper than the part that it is; the mail's are as deep as the mail.
         let depth = if place.node.level == 0 { 0 } else { place.depth + 1 };
-        let mut waiting = vec![(message, Site { parent: Rc::clone(place), depth, position: 1 })];
+        let is_hidden = place.node.level == 0 && !look::is_known_as_mail(reading.content);
+        let mut waiting = vec![(message, Site { parent: Rc::clone(place), depth, position: 1, is_hidden })];
         while let Some((message, root)) = waiting.pop() {
             let mut sites: Vec<Option<Site>> = vec![None; message.parts.len()];
             for (index, part) in message.parts.iter().enumerate() {
@@ -88,17 +90,16 @@ impl Walk<'_> {
                     self.findings.over_limit("depth");
                     continue;
                 }
-                let Some(place) = self.part(part, &site, reading) else { continue };
-                let below = |position| Site { parent: Rc::clone(&place), depth: site.depth + 1, position };
+                let Some(below) = self.part(part, &site, reading) else { continue };
                 match &part.body {
                     PartType::Multipart(children) => {
                         for (child, position) in children.iter().zip(1..) {
                             if let Some(slot) = sites.get_mut(*child as usize) {
-                                *slot = Some(below(position));
+                                *slot = Some(Site { position, ..below.clone() });
                             }
                         }
                     }
-                    PartType::Message(nested) => waiting.push((nested, below(1))),
+                    PartType::Message(nested) => waiting.push((nested, below)),
                     PartType::Text(_)
                     | PartType::Html(_)
                     | PartType::Binary(_)
@@ -108,8 +109,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Judges one part. Gives its place where other parts are in it.
-    fn part(&mut self, part: &MessagePart<'_>, site: &Site, reading: &mut Reading<'_>) -> Option<Rc<Place>> {
+    /// Judges one part. Gives where the first part in it is, where there are some.
+    fn part(&mut self, part: &MessagePart<'_>, site: &Site, reading: &mut Reading<'_>) -> Option<Site> {
         let content = reading.content;
         let headers = Headers::of(content, part);
         let (header, start, end) =
@@ -125,12 +126,12 @@ impl Walk<'_> {
                 if headers.is_encoded() || headers.is_ambiguous {
                     self.multipart_as_a_whole(reading, start, &headers, &place);
                 }
-                Some(place)
+                Some(site.below(place, !headers.is_usual_multipart()))
             }
             PartType::Message(_) => {
                 let place = self.place(site, &headers, &[], &[]);
                 self.encoded_message(reading, start, &headers, &place);
-                Some(place)
+                Some(site.below(place, !headers.is_usual_message()))
             }
             PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {
                 let body = content.get(start..end.min(content.len())).unwrap_or_default();

@@ -36,6 +36,7 @@ mod documents;
 mod faults_nats;
 mod feed;
 mod fixtures;
+mod hostile;
 mod inspect;
 mod ledger;
 mod load;

@@ -61,6 +61,8 @@ fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
         listing.trouble(Trouble::Damaged("LHA header"));
         return Ok(());
     };
+    // Behind a program.
+    listing.rare(at > 0);
     loop {
         let rest = tail(content, at);
         // A zero where a header would begin ends the archive; many have none.

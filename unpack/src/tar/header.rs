@@ -5,6 +5,10 @@ use crate::bytes::range;
 
 pub(super) const BLOCK_BYTES: usize = 512;
 const NAME_BYTES: usize = 100;
+const SIZE_AT: usize = 124;
+const SIZE_BYTES: usize = 12;
+/// Set in the first byte of a figure that is no text.
+const BASE_256: u8 = 0x80;
 const CHECKSUM_AT: usize = 148;
 const CHECKSUM_BYTES: usize = 8;
 const TYPE_AT: usize = 156;
@@ -38,7 +42,11 @@ impl<'a> Header<'a> {
         if told != unsigned && i64::try_from(told) != Ok(signed) {
             return None;
         }
-        Some(Self { block, size: number(range(block, 124, 12)?)?, type_flag: *block.get(TYPE_AT)? })
+        Some(Self {
+            block,
+            size: number(range(block, SIZE_AT, SIZE_BYTES)?)?,
+            type_flag: *block.get(TYPE_AT)?,
+        })
     }
 
     /// With the prefix of ustar where there is one.
@@ -57,6 +65,11 @@ impl<'a> Header<'a> {
 
     pub(super) fn link(&self) -> &'a [u8] {
         text(self.block, LINK_AT, NAME_BYTES)
+    }
+
+    /// Whether its size is in base 256, or its content in pieces.
+    pub(super) fn is_odd(&self) -> bool {
+        self.block.get(SIZE_AT).is_some_and(|first| first & BASE_256 != 0) || self.is_sparse()
     }
 
     pub(super) fn is_hard_link(&self) -> bool {
@@ -98,7 +111,7 @@ fn text(block: &[u8], at: usize, count: usize) -> &[u8] {
 /// Octal digits among blanks, or base 256 behind a set top bit.
 pub(super) fn number(field: &[u8]) -> Option<u64> {
     let (&first, rest) = field.split_first()?;
-    if first & 0x80 != 0 {
+    if first & BASE_256 != 0 {
         let mut value = u64::from(first & 0x3f);
         for &byte in rest {
             value = value.checked_mul(256)?.checked_add(u64::from(byte))?;

@@ -73,7 +73,7 @@ fn members(content: &[u8], listing: &mut Listing<'_>) -> Result<(), Limit> {
                     give(Vec::new(), &part, listing)?;
                 }
             }
-            BODY => give(Vec::new(), &Found { kind: Part::Bytes, data: attribute.data }, listing)?,
+            BODY => give(Vec::new(), &Found::attribute(attribute.data), listing)?,
             ATTACH_REND_DATA => {
                 give_attachment(std::mem::take(&mut attachment), listing)?;
             }
@@ -96,7 +96,7 @@ impl<'a> Attachment<'a> {
     fn take(&mut self, attribute: &Attribute<'a>) -> bool {
         match attribute.id {
             ATTACH_TITLE | ATTACH_TRANSPORT_NAME => return self.add(until_nul(attribute.data)),
-            ATTACH_DATA => self.parts.push(Found { kind: Part::Bytes, data: attribute.data }),
+            ATTACH_DATA => self.parts.push(Found::attribute(attribute.data)),
             ATTACH_META_FILE => self.icon = Some(attribute.data),
             ATTACHMENT => {
                 let (parts, names, is_whole) = properties::read(attribute.data);
@@ -119,7 +119,7 @@ impl<'a> Attachment<'a> {
 fn give_attachment(attachment: Attachment<'_>, listing: &mut Listing<'_>) -> Result<(), Limit> {
     let Attachment { names, parts, icon } = attachment;
     if let Some(data) = icon {
-        give(Vec::new(), &Found { kind: Part::Bytes, data }, listing)?;
+        give(Vec::new(), &Found::attribute(data), listing)?;
     }
     if parts.is_empty() && !names.is_empty() {
         return listing.give(names, Kind::File, false, |_| nothing(None));
@@ -131,6 +131,7 @@ fn give_attachment(attachment: Attachment<'_>, listing: &mut Listing<'_>) -> Res
 }
 
 fn give(names: Vec<Vec<u8>>, part: &Found<'_>, listing: &mut Listing<'_>) -> Result<(), Limit> {
+    listing.rare(part.is_property);
     listing.give(names, Kind::File, false, |budget| match part.kind {
         Part::Bytes => stored(part.data, budget),
         Part::Rtf => rtf::unpack(part.data, budget),

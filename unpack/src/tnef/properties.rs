@@ -14,6 +14,19 @@ pub(super) enum Kind {
 pub(super) struct Found<'a> {
     pub(super) kind: Kind,
     pub(super) data: &'a [u8],
+    /// Whether it is a property, which few other readers look into.
+    pub(super) is_property: bool,
+}
+
+impl<'a> Found<'a> {
+    /// What is the whole of an attribute.
+    pub(super) fn attribute(data: &'a [u8]) -> Self {
+        Self { kind: Kind::Bytes, data, is_property: false }
+    }
+
+    fn property(kind: Kind, data: &'a [u8]) -> Self {
+        Self { kind, data, is_property: true }
+    }
 }
 
 const OBJECT: u16 = 0x000d;
@@ -87,10 +100,10 @@ fn take<'a>(id: u16, kind: u16, value: &'a [u8], found: &mut Vec<Found<'a>>, nam
         (id, STRING) if NAMES.contains(&id) => names.push(until_nul(value).to_vec()),
         (ATTACH_DATA, OBJECT) => {
             let data = value.get(INTERFACE_BYTES..).unwrap_or_default();
-            found.push(Found { kind: Kind::Bytes, data });
+            found.push(Found::property(Kind::Bytes, data));
         }
-        (ATTACH_DATA | BODY | HTML, _) => found.push(Found { kind: Kind::Bytes, data: value }),
-        (RTF, _) => found.push(Found { kind: Kind::Rtf, data: value }),
+        (ATTACH_DATA | BODY | HTML, _) => found.push(Found::property(Kind::Bytes, value)),
+        (RTF, _) => found.push(Found::property(Kind::Rtf, value)),
         _ => {}
     }
 }

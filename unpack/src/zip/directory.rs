@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use memchr::memmem;
 
-use super::header::{CENTRAL, Central, Local};
+use super::header::{CENTRAL, Central, LOCAL, Local};
 use crate::bytes::{len, tail, u16_le, u32_le, u64_le};
 use crate::{Limit, Trouble};
 
@@ -50,6 +50,9 @@ pub(super) struct Directories {
     /// Where one of them begins: no data is behind the first.
     pub(super) starts: Vec<usize>,
     pub(super) troubles: Vec<Trouble>,
+    /// Whether it is a zip of the plain kind: from the front of the file to one narrow end that is the file's. Of
+    /// others some readers find another directory, or none.
+    pub(super) is_plain: bool,
 }
 
 /// Where a plausible end is near the end of `content`.
@@ -76,6 +79,7 @@ impl Directories {
         let mut ends = 0;
         let mut read = 0;
         let (last, is_all) = last_ends(content);
+        this.is_plain = content.starts_with(LOCAL);
         for end_at in last.into_iter().rev() {
             if this.is_covered(end_at) {
                 continue;
@@ -85,6 +89,7 @@ impl Directories {
                 break;
             }
             read += 1;
+            this.is_plain &= read == 1 && is_plain_end(content, end_at);
             let before = this.listed.len();
             this.end(content, end_at, entries_max);
             if this.listed.len() > before {
@@ -187,6 +192,15 @@ impl Directories {
             self.tell(Trouble::Ambiguous("count of members in a zip"));
         }
     }
+}
+
+/// Whether the file ends with this end, which says where a directory right before it begins.
+fn is_plain_end(content: &[u8], end_at: usize) -> bool {
+    let fields = (u16_le(content, end_at + 20), u32_le(content, end_at + 12), u32_le(content, end_at + 16));
+    let (Some(comment_bytes), Some(bytes), Some(offset)) = fields else { return false };
+    end_at + END_BYTES + usize::from(comment_bytes) == content.len()
+        && u64::from(bytes) + u64::from(offset) == end_at as u64
+        && wide_end(content, end_at).is_none()
 }
 
 /// Where the last ends are, those in members too, and whether there are no others.

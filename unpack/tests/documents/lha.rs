@@ -113,7 +113,11 @@ fn compressed_data_is_decoded_and_checked() {
 fn a_program_that_unpacks_itself_is_its_archive() {
     let member = short(0, b"-lh0-", b"a.exe", &[], b"MZ", b"MZ");
     let content = [b"MZ\0-lh5- this is text, not a header -lhz".as_slice(), &member, &[0]].concat();
-    assert_eq!(run(Format::Lha, &content).names(), ["a.exe"]);
+    let run_program = run(Format::Lha, &content);
+    assert_eq!(run_program.names(), ["a.exe"]);
+    // Few readers look for it there.
+    assert!(run_program.named("a.exe").is_rare);
+    assert!(!run(Format::Lha, &member).named("a.exe").is_rare);
 }
 
 #[test]

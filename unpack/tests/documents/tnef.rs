@@ -84,6 +84,7 @@ fn attachments_have_all_their_names_in_whatever_order() {
         assert_eq!(run.whole(name), b"MZ data", "{name}");
     }
     assert_eq!(run.whole("second"), b"two");
+    assert!(!run.named("second").is_rare);
     assert_eq!(run.members[0].content.bytes, b"the text\0");
     assert_eq!(run.told(), [""; 0]);
 }
@@ -94,7 +95,9 @@ fn a_message_in_a_message_is_given_without_its_interface() {
     let object = [&[7; 16], inner.as_slice()].concat();
     let block = properties(&[(0x3001, Value::Long(0x1e, b"Inner\0")), (0x3701, Value::Long(0x0d, &object))]);
     let outer = tnef(&[attribute(2, 0x9002, 6, &[0; 14]), attribute(2, 0x9005, 6, &block)]);
-    assert_eq!(run(Format::Tnef, &outer).whole("Inner"), inner);
+    let run = run(Format::Tnef, &outer);
+    assert_eq!(run.whole("Inner"), inner);
+    assert!(run.named("Inner").is_rare);
 }
 
 #[test]

@@ -48,6 +48,25 @@ fn every_method_gives_name_and_content() {
 }
 
 #[test]
+fn coders_in_another_order_than_that_of_7_zip_are_rare() {
+    let filtered = |methods: &[EncoderMethod]| {
+        let mut writer = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+        writer.set_content_methods(methods.iter().copied().map(EncoderConfiguration::new).collect());
+        writer.push_archive_entry(ArchiveEntry::new_file("a"), Some(TEXT)).unwrap();
+        writer.finish().unwrap().into_inner()
+    };
+    for (methods, is_rare) in [
+        (&[EncoderMethod::LZMA2][..], false),
+        (&[EncoderMethod::BZIP2], true),
+        (&[EncoderMethod::BCJ_X86_FILTER, EncoderMethod::LZMA2], true),
+    ] {
+        let opened = read(Format::SevenZ, &filtered(methods));
+        assert_eq!(opened.member("a").content.bytes, TEXT);
+        assert_eq!(opened.member("a").is_rare, is_rare, "{methods:?}");
+    }
+}
+
+#[test]
 fn a_program_that_unpacks_itself_is_its_archive() {
     let packed = seven(EncoderMethod::LZMA, &[("first", TEXT)]);
     let program = [b"MZ a program with 7z\xbc\xaf\x27\x1c in it".as_slice(), &[1; 100_000], &packed].concat();

@@ -149,3 +149,18 @@ fn text_and_zeros_are_no_tar() {
         assert_eq!(formats(&content), []);
     }
 }
+
+#[test]
+fn sizes_that_few_readers_know_make_it_rare() {
+    let mut base_256 = entry("a", b'0', b"content");
+    base_256[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+    seal(&mut base_256);
+    let of_pax = [pax(&[("size", "7")]), entry("a", b'0', b"content")].concat();
+    for (first, is_rare) in [(entry("a", b'0', b"content"), false), (base_256, true), (of_pax, true)] {
+        let opened = read(Format::Tar, &tar(&[first, entry("b", b'0', b"next")]));
+        assert_eq!(opened.member("a").content.bytes, b"content");
+        for name in ["a", "b"] {
+            assert_eq!(opened.member(name).is_rare, is_rare, "{name}");
+        }
+    }
+}

@@ -53,6 +53,24 @@ fn every_method_gives_name_and_content() {
 }
 
 #[test]
+fn what_is_not_from_the_front_to_one_end_is_rare() {
+    let plain = zip(&[Part::deflated("a", TEXT)]);
+    let mut in_comment = plain.clone();
+    *in_comment.iter_mut().nth_back(1).unwrap() = 22;
+    in_comment.extend(end(0, 0, 0));
+    for (name, archive, is_rare) in [
+        ("plain", plain.clone(), false),
+        ("behind data", [b"ID3".as_slice(), &plain].concat(), true),
+        ("before data", [&plain, b"ID3".as_slice()].concat(), true),
+        ("an end in the comment", in_comment, true),
+    ] {
+        let opened = read(Format::Zip, &archive);
+        assert_eq!(content(&opened, "a"), TEXT, "{name}");
+        assert_eq!(opened.member("a").is_rare, is_rare, "{name}");
+    }
+}
+
+#[test]
 fn what_is_in_front_and_behind_does_not_hide_it() {
     let plain = zip(&[Part::deflated("a", TEXT)]);
     let front = [b"MZ a program".as_slice(), &[7; 70_000], &plain].concat();

@@ -56,7 +56,7 @@ pub struct Settings {
     /// MaxFileSize and MaxScanSize: beyond the latter two clamd says OK without having looked. Default: 25 MiB, the
     /// values that Debian ships.
     pub stream_bytes_max: usize,
-    /// What it gets of a mail. Default: the whole, and what it does not come upon in it.
+    /// What it gets of a mail. Default: the whole, and every part and member.
     pub feed: Feed,
     /// What a failed scan means. Default: tempfail.
     pub on_failure: OnFailure,

@@ -1,7 +1,8 @@
 //! What a virus scanner gets of a mail: the whole, its decoded parts, or both; and what the answers mean together.
 //!
-//! Whoever gets the whole mail also gets those parts that it may not come upon by itself. Whoever gets the parts also
-//! gets the whole mail where they may not be all that is in it. So no choice sees less than another.
+//! A scanner that opens mails by its own means reads them otherwise than we do, and says OK to what it does not see. So it
+//! gets what we see as well. Whoever is to get the whole mail only still gets those parts of which it is known that it may
+//! not come upon them, and whoever is to get parts only gets the whole mail where they may not be all that is in it.
 
 use std::cmp::Ordering;
 
@@ -15,12 +16,12 @@ use crate::pool::client::Outcome;
 /// What a virus scanner gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Feed {
-    /// The whole mail, and what it may not come upon in it.
-    #[default]
+    /// The whole mail, and what it is known not to come upon in it.
     Whole,
     /// Every part and every member of an archive, one by one. The whole mail, too, where these may not be all.
     Parts,
     /// The whole mail, and every part and member.
+    #[default]
     Both,
 }
 

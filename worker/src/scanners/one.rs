@@ -115,7 +115,8 @@ impl One {
         (outcome, partial)
     }
 
-    /// Asks for the whole mail, its parts, or both, at the same time where that can be.
+    /// Asks for the whole mail, its parts, or both. The whole first: clamd remembers what it found clean in it, and has
+    /// the parts at hand then.
     async fn viruses(
         &self,
         mail: &Mail,
@@ -134,9 +135,12 @@ impl One {
                 Ok(Outcome::Clean)
             }
         };
-        let parts = async { self.parts(mail, &*inspected.clone().await, deadline).await };
-        let (whole, parts) = tokio::join!(whole, parts);
-        worse(whole, parts, &self.settings.virus_scores)
+        let scores = &self.settings.virus_scores;
+        let whole = whole.await;
+        if is_worst(&whole, scores) {
+            return whole;
+        }
+        worse(whole, self.parts(mail, &*inspected.await, deadline).await, scores)
     }
 
     /// Asks for parts, a few at a time, until one is infected.

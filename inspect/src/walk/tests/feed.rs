@@ -85,10 +85,14 @@ fn what_a_password_opened_is_hidden() {
 fn readings_that_differ_are_hidden() {
     let text = std::str::from_utf8(VIRUS).unwrap();
     let split = format!("aGVsbG8=\r\n{}", make::base64(VIRUS));
-    let cases: [(&str, Vec<u8>, bool); 9] = [
+    let long = format!("({}) base64", "x".repeat(2000));
+    let cases: [(&str, Vec<u8>, bool); 12] = [
         ("quoted-printable", part("quoted-printable", &make::quoted_printable(VIRUS)), false),
         ("blanks behind a soft break", part("quoted-printable", &format!("=  \r\n{text}")), true),
         ("an encoding that nobody knows", part("x-unknown", &make::base64(VIRUS)), true),
+        ("a word behind a comment", part(&long, &make::base64(VIRUS)), true),
+        ("a semicolon", part("base64\r\nContent-Disposition: inline;", &make::base64(VIRUS)), true),
+        ("a word on another line", part("\r\n base64", &make::base64(VIRUS)), true),
         ("a start behind padding", part("base64", &split), true),
         ("two encodings", part("base64\r\nContent-Transfer-Encoding: 7bit", text), true),
         (
@@ -115,6 +119,27 @@ fn readings_that_differ_are_hidden() {
     ];
     for (name, mail, is_hidden) in cases {
         assert_eq!(hides(&mail), is_hidden, "{name}: {:?}", fed(&mail, Wanted::Hidden));
+    }
+}
+
+#[test]
+fn what_is_in_a_part_that_the_scanner_leaves_alone_is_hidden() {
+    let part = String::from_utf8(part("base64", &make::base64(VIRUS))).unwrap();
+    for (kind, is_hidden) in [("mixed", false), ("report", false), ("signed", true), ("parallel", true)] {
+        let outer = |inner: &str| {
+            format!(
+                "From: a@b\r\nContent-Type: multipart/{kind}; boundary=out\r\n\r\n--out\r\n{inner}\r\n--out--\r\n"
+            )
+        };
+        assert_eq!(hides(outer(&part).as_bytes()), is_hidden, "{kind}");
+        let message = format!("Content-Type: message/rfc822\r\n\r\n{part}");
+        assert_eq!(hides(outer(&message).as_bytes()), is_hidden, "a message in {kind}");
+    }
+    for (kind, is_hidden) in [("rfc822", false), ("global", true)] {
+        let message = format!("From: a@b\r\nContent-Type: message/{kind}\r\n\r\n{part}");
+        assert_eq!(hides(message.as_bytes()), is_hidden, "{kind}");
+        // It is no mail to clamd without the fields that mails have.
+        assert!(hides(message.replace("From: a@b\r\n", "").as_bytes()));
     }
 }
 

@@ -96,6 +96,14 @@ struct Defaults {
 }
 
 impl Protocol {
+    fn feed(self) -> Feed {
+        match self {
+            Self::Clamd | Self::Icap => Feed::Both,
+            // A program is started for each part.
+            Self::Command | Self::Spamd | Self::Rspamd => Feed::Whole,
+        }
+    }
+
     fn defaults(self) -> Defaults {
         let seconds = Duration::from_secs;
         match self {
@@ -142,7 +150,7 @@ fn read_one(reader: &mut Reader, name: &str, has_clamd: bool) -> Settings {
         name: name.to_owned(),
         group: if is_virus_scanner { keys.get("group", Group::Primary) } else { Group::Primary },
         pool,
-        feed: if is_virus_scanner { keys.get("feed", Feed::Whole) } else { Feed::Whole },
+        feed: if is_virus_scanner { keys.get("feed", protocol.feed()) } else { Feed::Whole },
         bytes_max: keys.size("bytes_max", defaults.bytes_max),
         on_failure: keys.get("on_failure", OnFailure::Tempfail),
         score_factor: keys.get("score_factor", Points::ONE),

@@ -60,13 +60,14 @@ pub(super) fn read(reader: &mut Reader, worker: &Worker) -> Settings {
     let scanners = super::scanners::read(reader, clamd.is_some());
     let attachments = read_attachments(reader);
     if attachments.is_none() {
-        // Whoever parses no mail has no parts.
-        let is_whole = |feed| feed == Feed::Whole;
+        // Whoever parses no mail has no parts: the whole is sent.
         let clamd = clamd.iter().map(|clamd| ("clamd".to_owned(), clamd.feed));
         let others = scanners.iter().map(|one| (format!("scanners.{}", one.name), one.feed));
         for (section, feed) in clamd.chain(others) {
             let message = "must be whole where `attachments.enabled` is false";
-            reader.section(section).check(is_whole(feed), "feed", message);
+            let mut keys = reader.section(section);
+            let holds = feed == Feed::Whole || !keys.is_given("feed");
+            keys.check(holds, "feed", message);
         }
     }
     Settings {
