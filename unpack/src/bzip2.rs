@@ -21,16 +21,25 @@ pub(crate) fn read(
     visit: &mut dyn FnMut(Member),
 ) -> Vec<Trouble> {
     let mut bytes = Vec::new();
-    let trouble = streams(content, budget, &mut bytes).err();
+    let mut count = 0;
+    let trouble = streams(content, budget, &mut bytes, &mut count).err();
     let content = Content { bytes, trouble };
-    visit(Member::only(content));
+    // Many read the first stream only.
+    visit(Member { is_rare: count > 1, ..Member::only(content) });
     Vec::new()
 }
 
-fn streams(content: &[u8], budget: &mut Budget, bytes: &mut Vec<u8>) -> Result<(), Trouble> {
+/// Counts the streams that are begun.
+fn streams(
+    content: &[u8],
+    budget: &mut Budget,
+    bytes: &mut Vec<u8>,
+    count: &mut usize,
+) -> Result<(), Trouble> {
     let mut at = 0;
     loop {
         budget.member()?;
+        *count += 1;
         let done = run(&mut Bunzip2::new(), tail(content, at), content.len(), "bzip2 data", budget, bytes);
         if let Some(trouble) = done.trouble {
             return Err(trouble);

@@ -38,7 +38,7 @@ impl Walk<'_> {
             let mut attributes = place.node.attributes;
             let mut is_at_its_end = false;
             let is_hidden = formats.len() > 1
-                || feed::is_hidden(*format, content)
+                || feed::is_hidden(*format)
                 || troubles.iter().any(|met| feed::is_doubtful(&met.trouble));
             self.decide_members(is_hidden);
             for met in troubles {

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use memchr::memmem;
 use proto::inspection::{Limits, Wanted};
 use unpack::{Format, Trouble};
 
@@ -14,7 +13,6 @@ use super::Walk;
 use super::headers::Headers;
 use super::look::Look;
 
-const BZIP2_MAGIC: &[u8] = b"BZh";
 /// One part in so many of the room is for what is hidden.
 const RESERVE: usize = 4;
 
@@ -166,17 +164,14 @@ impl Walk<'_> {
 }
 
 /// Whether clamd does not open the container by itself. Rare methods of formats that it does open come with the member.
-pub(super) fn is_hidden(format: Format, content: &[u8]) -> bool {
+pub(super) fn is_hidden(format: Format) -> bool {
     match format {
-        // It reads the first stream only.
-        Format::Bzip2 => {
-            memmem::find(content.get(BZIP2_MAGIC.len()..).unwrap_or_default(), BZIP2_MAGIC).is_some()
-        }
         Format::Lzma | Format::Lzip | Format::Zstd | Format::Rar | Format::UuEncode | Format::YEnc => true,
         Format::Zip
         | Format::SevenZ
         | Format::Tar
         | Format::Gzip
+        | Format::Bzip2
         | Format::Xz
         | Format::Cab
         | Format::Cfb
