@@ -70,23 +70,28 @@ impl Feed {
     }
 
     /// Keeps a content, where it is wanted.
-    pub(super) fn keep(&mut self, content: &[u8], is_hidden: bool) -> Result<(), TooMuch> {
-        if content.is_empty() || !self.wants(is_hidden) {
+    pub(super) fn keep(
+        &mut self,
+        content: impl Into<Vec<u8>> + AsRef<[u8]>,
+        is_hidden: bool,
+    ) -> Result<(), TooMuch> {
+        let length = content.as_ref().len();
+        if length == 0 || !self.wants(is_hidden) {
             return Ok(());
         }
-        let digest = *blake3::hash(content).as_bytes();
+        let digest = *blake3::hash(content.as_ref()).as_bytes();
         if let Some(known) = self.known.get(&digest).and_then(|at| self.kept.get_mut(*at)) {
             known.is_hidden |= is_hidden;
             return Ok(());
         }
         let (bytes, parts) = if is_hidden { (0, 0) } else { self.reserve };
-        if content.len() > self.bytes_left.saturating_sub(bytes) || self.parts_left <= parts {
+        if length > self.bytes_left.saturating_sub(bytes) || self.parts_left <= parts {
             return self.cut(is_hidden);
         }
-        self.bytes_left -= content.len();
+        self.bytes_left -= length;
         self.parts_left -= 1;
         self.known.insert(digest, self.kept.len());
-        self.kept.push(Fed { content: content.to_vec(), is_hidden });
+        self.kept.push(Fed { content: content.into(), is_hidden });
         Ok(())
     }
 
@@ -113,7 +118,7 @@ impl Feed {
             return Ok(());
         }
         for content in aside {
-            self.keep(&content, are_hidden)?;
+            self.keep(content, are_hidden)?;
         }
         if has_lost { self.cut(are_hidden) } else { Ok(()) }
     }
@@ -238,9 +243,9 @@ mod tests {
         ];
         for (wanted, expected) in cases {
             let mut feed = feed(wanted);
-            assert_eq!(feed.keep(b"a", false), Ok(()));
-            assert_eq!(feed.keep(b"b", true), Ok(()));
-            assert_eq!(feed.keep(b"", true), Ok(()));
+            assert_eq!(feed.keep(b"a".as_slice(), false), Ok(()));
+            assert_eq!(feed.keep(b"b".as_slice(), true), Ok(()));
+            assert_eq!(feed.keep(b"".as_slice(), true), Ok(()));
             let expected: Vec<_> =
                 expected.into_iter().map(|(text, hidden)| (text.to_owned(), hidden)).collect();
             assert_eq!(kept(feed), expected, "{wanted:?}");
@@ -251,7 +256,7 @@ mod tests {
     fn the_same_content_is_kept_once_and_hidden_where_it_is_anywhere() {
         let mut feed = feed(Wanted::All);
         for is_hidden in [false, true, false] {
-            assert_eq!(feed.keep(b"123456", is_hidden), Ok(()));
+            assert_eq!(feed.keep(b"123456".as_slice(), is_hidden), Ok(()));
         }
         assert_eq!(kept(feed), [("123456".to_owned(), true)]);
     }
@@ -259,27 +264,27 @@ mod tests {
     #[test]
     fn both_limits_at_both_sides() {
         let mut bytes = feed(Wanted::All);
-        assert_eq!(bytes.keep(&[b'x'; 10], true), Ok(()));
-        assert_eq!(bytes.keep(b"y", true), Err(TooMuch));
+        assert_eq!(bytes.keep([b'x'; 10], true), Ok(()));
+        assert_eq!(bytes.keep(b"y".as_slice(), true), Err(TooMuch));
         let mut parts = feed(Wanted::All);
-        for content in [b"1", b"2", b"3"] {
-            assert_eq!(parts.keep(content, true), Ok(()));
+        for content in ["1", "2", "3"] {
+            assert_eq!(parts.keep(content.as_bytes(), true), Ok(()));
         }
-        assert_eq!(parts.keep(b"4", true), Err(TooMuch));
-        assert_eq!(parts.keep(b"3", true), Ok(()));
+        assert_eq!(parts.keep(b"4".as_slice(), true), Err(TooMuch));
+        assert_eq!(parts.keep(b"3".as_slice(), true), Ok(()));
     }
 
     #[test]
     fn what_is_in_plain_sight_leaves_room_and_is_left_out_in_silence() {
         let mut room = feed(Wanted::All);
-        assert_eq!(room.keep(&[b'x'; 9], false), Ok(()));
+        assert_eq!(room.keep([b'x'; 9], false), Ok(()));
         assert!(room.is_cut());
         assert_eq!(kept(room), []);
         let mut room = feed(Wanted::All);
-        assert_eq!(room.keep(&[b'x'; 8], false), Ok(()));
-        assert_eq!(room.keep(b"12", true), Ok(()));
+        assert_eq!(room.keep([b'x'; 8], false), Ok(()));
+        assert_eq!(room.keep(b"12".as_slice(), true), Ok(()));
         assert!(!room.is_cut());
-        assert_eq!(room.keep(b"3", false), Ok(()));
+        assert_eq!(room.keep(b"3".as_slice(), false), Ok(()));
         room.put_aside(b"4");
         assert_eq!(room.decide(false), Ok(()));
         assert!(room.is_cut());
