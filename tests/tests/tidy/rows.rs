@@ -1,6 +1,6 @@
 //! What hostile mails and peers send, row by row, and the tests that prove what becomes of it.
 //!
-//! The rows are those of the matrix of bad inputs that the project was planned with: B20 to B33 are mails, B40 to B50
+//! The rows are numbered as in the matrix of bad inputs: B20 to B33 are mails, B40 to B50
 //! archives, scanners and the queue. Every row is here; where a part of one is not proven, it says why. Each test is
 //! looked for in the sources by name, so that none can be renamed or dropped unnoticed. The rows up to B19, of SMTP and
 //! LMTP, carry their numbers in the names of tests of `ingress`.
