@@ -3,53 +3,118 @@
 //! `IDSESSION` keeps the connection open between scans and numbers the answers, so that an answer that belongs to
 //! another request is noticed.
 
+use std::fs::File;
 use std::future::poll_fn;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
+use proto::Endpoint;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::reply::{self, Answer, GrammarError, REPLY_BYTES_MAX};
+use super::descriptor;
+use super::reply::{self, Answer, GrammarError, REPLY_BYTES_MAX, Subject};
 use super::stream::Lengths;
 use crate::pool::client::{Failure, Target};
-use crate::pool::socket::{Socket, connect, write_all};
+use crate::pool::socket::{Socket, connect, connect_unix, write_all};
 
 /// How long an answer is waited for after clamd stopped reading.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How clamd gets a content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As a stream.
+    #[default]
+    Instream,
+    /// As an open file over a unix socket, as a stream over TCP.
+    Fildes,
+}
+
+/// To clamd.
+enum Transport {
+    Stream(Box<dyn Socket>),
+    /// Files can be handed over.
+    Local(UnixStream),
+}
+
+impl Transport {
+    fn socket(&mut self) -> &mut dyn Socket {
+        match self {
+            Self::Stream(socket) => socket,
+            Self::Local(socket) => socket,
+        }
+    }
+
+    /// Sends `command` and a file with it.
+    async fn pass(&mut self, command: &[u8], file: &File) -> io::Result<()> {
+        match self {
+            Self::Stream(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Local(socket) => descriptor::send(socket, command, file).await,
+        }
+    }
+}
+
 /// An open session.
 pub(crate) struct Connection {
-    socket: Box<dyn Socket>,
+    transport: Transport,
     /// Requests made so far; the number of the last one.
     requests: u32,
 }
 
 impl Connection {
     /// Connects to `target` within its limit.
-    pub(super) async fn open(target: Target<'_>) -> Result<Self, Failure> {
-        Ok(Self { socket: connect(target).await?, requests: 0 })
+    pub(super) async fn open(target: Target<'_>, way: Way) -> Result<Self, Failure> {
+        let transport = match (way, target.endpoint) {
+            (Way::Fildes, Endpoint::Unix(path)) => Transport::Local(connect_unix(target, path).await?),
+            (Way::Fildes, Endpoint::Tcp { .. }) | (Way::Instream, _) => {
+                Transport::Stream(connect(target).await?)
+            }
+        };
+        Ok(Self { transport, requests: 0 })
     }
 
     /// Whether the other end has closed it, or has sent something unasked.
     pub(super) async fn is_stale(&mut self) -> bool {
+        let mut socket = self.transport.socket();
         poll_fn(|context| {
             let mut byte = [0];
             let mut buffer = ReadBuf::new(&mut byte);
-            let read = Pin::new(&mut self.socket).poll_read(context, &mut buffer);
+            let read = Pin::new(&mut socket).poll_read(context, &mut buffer);
             Poll::Ready(read.is_ready())
         })
         .await
     }
 
     /// Sends `content` and reads the answer.
-    pub(super) async fn scan(&mut self, content: &[u8]) -> Result<Answer, Failure> {
+    pub(super) async fn scan(&mut self, content: &Bytes) -> Result<Answer, Failure> {
+        match self.transport {
+            Transport::Stream(_) => self.scan_stream(content).await,
+            Transport::Local(_) => match descriptor::file_of(content).await {
+                Ok(file) => self.scan_file(&file).await,
+                // No memory or no descriptor is left for one.
+                Err(_) => self.scan_stream(content).await,
+            },
+        }
+    }
+
+    async fn scan_file(&mut self, file: &File) -> Result<Answer, Failure> {
+        // clamd wants a byte behind the command, for the file to come with.
+        let command: &[u8] = self.command(b"zIDSESSION\0zFILDES\0\0", b"zFILDES\0\0");
+        self.transport.pass(command, file).await.map_err(|error| Failure::Lost(Some(error)))?;
+        let line = read_answer(&mut self.transport.socket()).await?;
+        reply::parse(&line, self.requests, Subject::Descriptor).map_err(Failure::grammar)
+    }
+
+    async fn scan_stream(&mut self, content: &[u8]) -> Result<Answer, Failure> {
         let command: &[u8] = self.command(b"zIDSESSION\0zINSTREAM\0", b"zINSTREAM\0");
         let lengths = Lengths::of(content);
         let (line, all_sent) = self.exchange(&mut lengths.slices(command, content)).await?;
-        let answer = reply::parse(&line, self.requests).map_err(Failure::grammar)?;
+        let answer = reply::parse(&line, self.requests, Subject::Stream).map_err(Failure::grammar)?;
         match (&answer, all_sent) {
             (_, true) | (Answer::OverLimit(_) | Answer::Error(_), false) => Ok(answer),
             (Answer::Clean | Answer::Infected(_) | Answer::Encrypted(_), false) => Err(Failure::Early),
@@ -77,7 +142,7 @@ impl Connection {
     /// Writes `request` while reading the answer, which clamd may give before it has all, when that is too much for
     /// it. Gives the answer without its NUL, and whether all was sent.
     async fn exchange(&mut self, request: &mut [IoSlice<'_>]) -> Result<(Vec<u8>, bool), Failure> {
-        let (mut reader, mut writer) = tokio::io::split(&mut self.socket);
+        let (mut reader, mut writer) = tokio::io::split(self.transport.socket());
         let mut reading = pin!(read_answer(&mut reader));
         let written = {
             let mut writing = pin!(write_all(&mut writer, request));

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use proto::Endpoint;
 use tokio::time::timeout;
 
 use super::canary::{Judgement, Probe};
-use super::connection::Connection;
+use super::connection::{Connection, Way};
 use super::settings::Canary;
 use super::{database, reply};
 use crate::metrics::ClamdMetrics;
@@ -25,6 +26,7 @@ const CHEAP: [Probe; 3] = [Probe::Eicar, Probe::Nested, Probe::Encrypted];
 /// Tries clamds.
 pub(crate) struct Examiner {
     canary: Canary,
+    way: Way,
     /// The size up to which mails are sent.
     bytes_max: usize,
     hosts: Mutex<HashMap<Endpoint, Known>>,
@@ -42,8 +44,8 @@ struct Known {
 }
 
 impl Examiner {
-    pub(super) fn new(canary: Canary, bytes_max: usize, metrics: ClamdMetrics) -> Self {
-        Self { canary, bytes_max, hosts: Mutex::default(), metrics }
+    pub(super) fn new(canary: Canary, way: Way, bytes_max: usize, metrics: ClamdMetrics) -> Self {
+        Self { canary, way, bytes_max, hosts: Mutex::default(), metrics }
     }
 
     /// The longest that [`Examiner::probe`] takes.
@@ -64,7 +66,7 @@ impl Examiner {
 
     async fn try_out(&self, target: Target<'_>) -> Result<String, Failure> {
         let limit = target.connect_timeout;
-        let mut connection = Connection::open(target).await?;
+        let mut connection = Connection::open(target, self.way).await?;
         let version = timeout(limit, connection.version()).await.map_err(|_| Failure::Timeout)??;
         self.known().entry(target.endpoint.clone()).or_default().version = Some(version.clone());
         self.note_age(target.endpoint, &version);
@@ -89,10 +91,10 @@ impl Examiner {
     }
 
     async fn send(&self, target: Target<'_>, probe: Probe, limit: Duration) -> Result<(), Failure> {
-        let content = probe.content(self.bytes_max);
+        let content = Bytes::from(probe.content(self.bytes_max));
         let scan = async {
             // Each on a connection of its own, since clamd closes it behind some answers.
-            Connection::open(target).await?.scan(&content).await
+            Connection::open(target, self.way).await?.scan(&content).await
         };
         let answer = timeout(limit, scan).await.map_err(|_| Failure::Timeout)??;
         self.note(target.endpoint, probe, &answer)

@@ -1,4 +1,4 @@
-//! Client of clamd: the whole mail by INSTREAM, over kept sessions.
+//! Client of clamd: contents by FILDES over unix sockets, by INSTREAM over TCP, in kept sessions.
 //!
 //! No paths are shared with clamd, and it is told nothing but the content. Its limits, which its protocol
 //! does not tell, are tried.
@@ -6,6 +6,7 @@
 mod canary;
 mod connection;
 mod database;
+mod descriptor;
 mod examiner;
 mod reply;
 mod settings;
@@ -19,25 +20,28 @@ use tokio::time::timeout;
 
 use proto::Endpoint;
 
-use self::connection::Connection;
+use self::connection::{Connection, Way};
 use self::examiner::Examiner;
 use self::reply::Answer;
-pub use self::settings::{Canary, Settings};
+pub use self::settings::{Canary, Options, Settings};
 use crate::metrics::ClamdMetrics;
 use crate::pool::client::{Client, Failure, Outcome, Reply, Request, Target};
 
 /// Speaks with clamd.
 #[derive(Default)]
 pub(crate) struct Clamd {
+    way: Way,
     /// None where every clamd is believed.
     examiner: Option<(Duration, Examiner)>,
 }
 
 impl Clamd {
-    /// One that is tried as `canary` says; mails of up to `bytes_max` bytes are sent to it.
-    pub(crate) fn new(canary: Canary, bytes_max: usize, metrics: ClamdMetrics) -> Self {
-        let examiner = Examiner::new(canary, bytes_max, metrics);
-        Self { examiner: (!canary.interval.is_zero()).then_some((canary.interval, examiner)) }
+    /// One that is spoken with as `options` say; mails of up to `bytes_max` bytes are sent to it.
+    pub(crate) fn new(options: Options, bytes_max: usize, metrics: ClamdMetrics) -> Self {
+        let Options { fildes, canary } = options;
+        let way = if fildes { Way::Fildes } else { Way::Instream };
+        let examiner = Examiner::new(canary, way, bytes_max, metrics);
+        Self { way, examiner: (!canary.interval.is_zero()).then_some((canary.interval, examiner)) }
     }
 }
 
@@ -57,7 +61,7 @@ impl Client for Clamd {
                 }
                 kept
             }
-            None => Connection::open(target).await?,
+            None => Connection::open(target, self.way).await?,
         };
         let outcome = match connection.scan(request.content).await? {
             Answer::Clean => Outcome::Clean,
@@ -77,7 +81,7 @@ impl Client for Clamd {
         if let Some((_, examiner)) = &self.examiner {
             return examiner.probe(target).await;
         }
-        let mut connection = Connection::open(target).await?;
+        let mut connection = Connection::open(target, self.way).await?;
         timeout(target.connect_timeout, connection.version()).await.map_err(|_| Failure::Timeout)?
     }
     fn probe_time(&self, connect_timeout: Duration) -> Duration {

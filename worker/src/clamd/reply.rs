@@ -1,7 +1,7 @@
 //! The grammar of clamd's answers within a session, as strict as it can be: what is not in it is a failed scan.
 //!
 //! An answer is `<id>: stream: OK`, `<id>: stream: <name> FOUND` or `<id>: <reason> ERROR`, with a NUL behind it. The
-//! id counts the requests of the session from one.
+//! id counts the requests of the session from one. To FILDES it says `fd[<number>]` instead of `stream`.
 
 use thiserror::Error;
 
@@ -21,6 +21,29 @@ pub(super) enum Answer {
     Encrypted(String),
     /// clamd could not scan.
     Error(String),
+}
+
+/// What an answer is to be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// `stream`
+    Stream,
+    /// `fd[7]`, the number being clamd's own.
+    Descriptor,
+}
+
+impl Subject {
+    /// What stands behind it.
+    fn strip(self, body: &str) -> Option<&str> {
+        match self {
+            Self::Stream => body.strip_prefix("stream: "),
+            Self::Descriptor => {
+                let (number, rest) = body.strip_prefix("fd[")?.split_once("]: ")?;
+                let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+                is_number.then_some(rest)
+            }
+        }
+    }
 }
 
 /// The answer is not in the grammar.
@@ -43,8 +66,8 @@ pub(super) fn body(line: &[u8], id: u32) -> Result<&str, GrammarError> {
     text.strip_prefix(&format!("{id}: ")).ok_or(GrammarError::WrongId { expected: id })
 }
 
-/// Reads the answer to request `id`; `line` is without its NUL.
-pub(super) fn parse(line: &[u8], id: u32) -> Result<Answer, GrammarError> {
+/// Reads the answer to request `id` about `subject`; `line` is without its NUL.
+pub(super) fn parse(line: &[u8], id: u32, subject: Subject) -> Result<Answer, GrammarError> {
     let body = body(line, id)?;
     if let Some(reason) = body.strip_suffix(" ERROR").filter(|reason| !reason.is_empty()) {
         let is_over_limit = reason.starts_with("INSTREAM size limit exceeded");
@@ -54,7 +77,7 @@ pub(super) fn parse(line: &[u8], id: u32) -> Result<Answer, GrammarError> {
             Answer::Error(reason.into())
         });
     }
-    let result = body.strip_prefix("stream: ").ok_or(GrammarError::Unknown)?;
+    let result = subject.strip(body).ok_or(GrammarError::Unknown)?;
     if result == "OK" {
         return Ok(Answer::Clean);
     }
@@ -75,6 +98,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Without the words of an error, which name the subject.
+    fn names(answer: Answer) -> Answer {
+        match answer {
+            Answer::Error(_) => Answer::Error(String::new()),
+            Answer::Clean | Answer::Infected(_) | Answer::OverLimit(_) | Answer::Encrypted(_) => answer,
+        }
+    }
 
     #[test]
     fn answers_in_the_grammar() {
@@ -103,9 +134,15 @@ mod tests {
             ("1: stream: Can't open file ERROR", Answer::Error("stream: Can't open file".into())),
         ];
         for (line, answer) in cases {
-            assert_eq!(parse(line.as_bytes(), 1), Ok(answer), "{line}");
+            assert_eq!(parse(line.as_bytes(), 1, Subject::Stream), Ok(answer.clone()), "{line}");
+            let line = line.replace("stream: ", "fd[12]: ");
+            assert_eq!(
+                parse(line.as_bytes(), 1, Subject::Descriptor).map(names),
+                Ok(names(answer)),
+                "{line}"
+            );
         }
-        assert_eq!(parse(b"4711: stream: OK", 4711), Ok(Answer::Clean));
+        assert_eq!(parse(b"4711: stream: OK", 4711, Subject::Stream), Ok(Answer::Clean));
     }
 
     #[test]
@@ -137,15 +174,22 @@ mod tests {
             b"1: stream: \xff\xfe FOUND",
         ];
         for line in cases {
-            assert!(parse(line, 1).is_err(), "{:?} -> {:?}", String::from_utf8_lossy(line), parse(line, 1));
+            let answer = parse(line, 1, Subject::Stream);
+            assert!(answer.is_err(), "{:?} -> {answer:?}", String::from_utf8_lossy(line));
         }
+        for line in
+            ["stream: OK", "fd: OK", "fd[]: OK", "fd[1: OK", "fd[-1]: OK", "fd[1]:OK", "fd[1]OK", "fd[x]: OK"]
+        {
+            assert!(parse(format!("1: {line}").as_bytes(), 1, Subject::Descriptor).is_err(), "{line}");
+        }
+        assert!(parse(b"1: fd[1]: OK", 1, Subject::Stream).is_err());
     }
 
     proptest! {
         #[test]
         fn only_the_one_string_is_clean(line in proptest::collection::vec(any::<u8>(), 0..40), id in 0u32..20) {
             let clean = line == format!("{id}: stream: OK").into_bytes();
-            prop_assert_eq!(parse(&line, id) == Ok(Answer::Clean), clean);
+            prop_assert_eq!(parse(&line, id, Subject::Stream) == Ok(Answer::Clean), clean);
         }
 
         #[test]
@@ -153,7 +197,7 @@ mod tests {
             let mut line = b"1: stream: OK".to_vec();
             prop_assume!(line[at] != byte);
             line[at] = byte;
-            prop_assert_ne!(parse(&line, 1), Ok(Answer::Clean));
+            prop_assert_ne!(parse(&line, 1, Subject::Stream), Ok(Answer::Clean));
         }
     }
 }

@@ -37,6 +37,29 @@ impl Canary {
     }
 }
 
+/// How it is spoken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether contents are handed over as files in memory (FILDES) where it listens on a unix socket, rather than
+    /// streamed (INSTREAM). Not where that socket leads to another machine. Default: yes.
+    pub fildes: bool,
+    /// How it is tried.
+    pub canary: Canary,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fildes: true, canary: Canary::default() }
+    }
+}
+
+impl Options {
+    /// Every clamd is believed.
+    pub fn without_canary() -> Self {
+        Self { canary: Canary::off(), ..Self::default() }
+    }
+}
+
 /// The clamd hosts and how they are used.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -64,8 +87,8 @@ pub struct Settings {
     pub breaker_failures: u32,
     /// How long it is left alone before it is probed, up to a quarter more by chance. Default: 5 s.
     pub breaker_pause: Duration,
-    /// How it is tried.
-    pub canary: Canary,
+    /// How they are spoken with.
+    pub options: Options,
 }
 
 impl Default for Settings {
@@ -81,7 +104,7 @@ impl Default for Settings {
             on_failure: OnFailure::Tempfail,
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
-            canary: Canary::default(),
+            options: Options::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A connection to a scanner, TCP or unix, for the clients.
 
 use std::io::{self, IoSlice};
+use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -13,6 +14,11 @@ use super::client::{Failure, Target};
 /// Either kind.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// Connects to the unix socket of `target` within its limit.
+pub(crate) async fn connect_unix(target: Target<'_>, path: &Path) -> Result<UnixStream, Failure> {
+    within(target, UnixStream::connect(path)).await
+}
 
 /// Connects to `target` within its limit.
 pub(crate) async fn connect(target: Target<'_>) -> Result<Box<dyn Socket>, Failure> {
@@ -30,6 +36,10 @@ pub(crate) async fn connect(target: Target<'_>) -> Result<Box<dyn Socket>, Failu
             Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
         })
     };
+    within(target, connect).await
+}
+
+async fn within<T>(target: Target<'_>, connect: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
     timeout(target.connect_timeout, connect)
         .await
         .map_err(|_| Failure::ConnectTimeout)?

@@ -52,7 +52,7 @@ async fn clamd(tasks: &mut JoinSet<()>, answer: Option<Vec<u8>>) -> clamd::Setti
     clamd::Settings {
         hosts: vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }],
         total_timeout: Duration::from_secs(5),
-        canary: clamd::Canary::off(),
+        options: clamd::Options::without_canary(),
         ..clamd::Settings::default()
     }
 }

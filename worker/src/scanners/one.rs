@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use proto::{Deadline, Mail};
 
@@ -25,6 +25,8 @@ use crate::{Metrics, command, icap};
 
 /// Parts of one mail that a scanner is asked for at the same time.
 const PARTS_AT_ONCE: usize = 4;
+/// How long the parts of a mail are waited for before it is sent as a whole.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -75,8 +77,8 @@ impl One {
     pub(super) fn new(settings: Settings, cache: cache::Settings, metrics: &Metrics) -> Self {
         let (name, hosts) = (settings.name.as_str(), settings.pool.clone());
         let pool: Box<dyn Ask> = match &settings.kind {
-            Kind::Clamd(canary) => {
-                let clamd = Clamd::new(*canary, settings.bytes_max, metrics.clamd(name));
+            Kind::Clamd(options) => {
+                let clamd = Clamd::new(*options, settings.bytes_max, metrics.clamd(name));
                 Box::new(Pool::new(name, clamd, hosts, metrics))
             }
             Kind::Icap(icap) => Box::new(Pool::new(name, icap::Client::new(icap.clone()), hosts, metrics)),
@@ -115,32 +117,52 @@ impl One {
         (outcome, partial)
     }
 
-    /// Asks for the whole mail, its parts, or both. The whole first: clamd remembers what it found clean in it, and has
-    /// the parts at hand then.
+    /// Asks for the whole mail, its parts, or both: for the parts first, where these are not long in coming. clamd
+    /// remembers what it found clean, and it is cheaper for it to come upon a known part in the whole than to be sent one.
     async fn viruses(
         &self,
         mail: &Mail,
         inspected: impl Parts,
         deadline: Deadline,
     ) -> Result<Outcome, Failed> {
-        let feed = self.settings.feed;
-        let whole = async {
-            let is_needed = match feed {
-                Feed::Whole | Feed::Both => true,
-                Feed::Parts => feed.needs_whole(&*inspected.clone().await),
-            };
-            if is_needed {
-                self.whole(mail, mail.content.clone(), deadline).await
-            } else {
-                Ok(Outcome::Clean)
-            }
+        let is_whole_first = match self.settings.feed {
+            Feed::Whole => true,
+            Feed::Both => timeout(PATIENCE, inspected.clone()).await.is_err(),
+            Feed::Parts => false,
         };
+        if is_whole_first {
+            self.whole_first(mail, inspected, deadline).await
+        } else {
+            self.parts_first(mail, &*inspected.await, deadline).await
+        }
+    }
+
+    async fn whole_first(
+        &self,
+        mail: &Mail,
+        inspected: impl Parts,
+        deadline: Deadline,
+    ) -> Result<Outcome, Failed> {
         let scores = &self.settings.virus_scores;
-        let whole = whole.await;
+        let whole = self.whole(mail, mail.content.clone(), deadline).await;
         if is_worst(&whole, scores) {
             return whole;
         }
         worse(whole, self.parts(mail, &*inspected.await, deadline).await, scores)
+    }
+
+    async fn parts_first(
+        &self,
+        mail: &Mail,
+        inspected: &Inspected,
+        deadline: Deadline,
+    ) -> Result<Outcome, Failed> {
+        let scores = &self.settings.virus_scores;
+        let parts = self.parts(mail, inspected, deadline).await;
+        if is_worst(&parts, scores) || !self.settings.feed.needs_whole(inspected) {
+            return parts;
+        }
+        worse(self.whole(mail, mail.content.clone(), deadline).await, parts, scores)
     }
 
     /// Asks for parts, a few at a time, until one is infected.

@@ -27,8 +27,8 @@ pub enum Group {
 /// What it speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// INSTREAM: viruses.
-    Clamd(clamd::Canary),
+    /// FILDES or INSTREAM: viruses.
+    Clamd(clamd::Options),
     /// RESPMOD: viruses.
     Icap(icap::Settings),
     /// A program that is run for each mail: viruses.
@@ -78,7 +78,7 @@ impl From<clamd::Settings> for Settings {
     fn from(clamd: clamd::Settings) -> Self {
         Self {
             name: "clamd".into(),
-            kind: Kind::Clamd(clamd.canary),
+            kind: Kind::Clamd(clamd.options),
             group: Group::Primary,
             feed: clamd.feed,
             bytes_max: clamd.stream_bytes_max,

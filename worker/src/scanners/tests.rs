@@ -76,7 +76,8 @@ impl World {
     async fn clamds(answers: &[(&str, Group, &'static [u8])]) -> Self {
         let mut world = Self::new();
         for (name, group, answer) in answers {
-            world = world.with(name, Kind::Clamd(crate::clamd::Canary::off()), *group, answer).await;
+            world =
+                world.with(name, Kind::Clamd(crate::clamd::Options::without_canary()), *group, answer).await;
         }
         world
     }

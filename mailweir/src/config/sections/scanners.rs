@@ -134,7 +134,7 @@ fn read_one(reader: &mut Reader, name: &str, has_clamd: bool) -> Settings {
     let protocol = keys.get("kind", Protocol::Clamd);
     let defaults = protocol.defaults();
     let kind = match protocol {
-        Protocol::Clamd => Kind::Clamd(virus_scanners::read_canary(&mut keys)),
+        Protocol::Clamd => Kind::Clamd(virus_scanners::read_clamd(&mut keys)),
         Protocol::Icap => Kind::Icap(virus_scanners::read_icap(&mut keys)),
         Protocol::Command => Kind::Command(virus_scanners::read_command(&mut keys)),
         Protocol::Rspamd => Kind::Rspamd,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use inspect::Confinement;
-use worker::clamd::Canary;
+use worker::clamd::{Canary, Options};
 use worker::command::{self, Pattern};
 use worker::icap;
 use worker::inspect::Program;
@@ -29,8 +29,13 @@ impl Word for Pattern {
     }
 }
 
-/// How clamds are tried.
-pub(super) fn read_canary(keys: &mut Section<'_>) -> Canary {
+/// How clamds are spoken with.
+pub(super) fn read_clamd(keys: &mut Section<'_>) -> Options {
+    let default = Options::default();
+    Options { fildes: keys.get("fildes", default.fildes), canary: read_canary(keys) }
+}
+
+fn read_canary(keys: &mut Section<'_>) -> Canary {
     let default = Canary::default();
     Canary {
         interval: read_interval(keys, default.interval),

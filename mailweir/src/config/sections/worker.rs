@@ -97,7 +97,7 @@ fn read_clamd(reader: &mut Reader) -> Option<clamd::Settings> {
         on_failure: keys.get("on_failure", default.on_failure),
         breaker_failures: keys.get("breaker_failures", default.breaker_failures),
         breaker_pause: keys.get("breaker_pause", default.breaker_pause),
-        canary: super::virus_scanners::read_canary(&mut keys),
+        options: super::virus_scanners::read_clamd(&mut keys),
     };
     keys.check(settings.connections_max > 0, "connections_max", "must not be 0");
     keys.check(settings.breaker_failures > 0, "breaker_failures", "must not be 0");

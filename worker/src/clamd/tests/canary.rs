@@ -19,7 +19,7 @@ impl World {
     fn new(fake: &Fake, canary: Canary) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let clamd = Clamd::new(canary, BYTES_MAX, metrics.clamd("clamd"));
+        let clamd = Clamd::new(Options { canary, ..Options::default() }, BYTES_MAX, metrics.clamd("clamd"));
         let settings = Settings { breaker_pause: Duration::from_millis(1), ..settings(&[&fake.endpoint]) };
         Self { asking: Asking(Pool::new("clamd", clamd, settings.pool(), &metrics)), registry }
     }

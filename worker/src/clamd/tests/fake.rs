@@ -1,5 +1,7 @@
 //! A clamd that does as it is told, over TCP and unix sockets.
 
+mod passing;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,6 +12,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use proto::Endpoint;
+
+use self::passing::{Files, Passing};
 
 /// What the fake does when it has read a whole content.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub(super) struct State {
     pub(super) version: Mutex<&'static str>,
     /// Contents as they arrived.
     pub(super) seen: Mutex<Vec<Vec<u8>>>,
+    /// How many of these came as files.
+    pub(super) files: Mutex<usize>,
     pub(super) connections: Mutex<usize>,
     /// Scans under way, and the most there ever were.
     pub(super) busy: Mutex<(usize, usize)>,
@@ -64,7 +70,7 @@ impl Fake {
         tasks.spawn(async move {
             let mut sessions = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                sessions.spawn(session(socket, Arc::clone(&shared)));
+                sessions.spawn(session(socket, Files::default(), Arc::clone(&shared)));
             }
         });
         Self { endpoint, state, _tasks: tasks }
@@ -77,7 +83,8 @@ impl Fake {
         tasks.spawn(async move {
             let mut sessions = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                sessions.spawn(session(socket, Arc::clone(&shared)));
+                let (socket, files) = Passing::new(socket);
+                sessions.spawn(session(socket, files, Arc::clone(&shared)));
             }
         });
         Self { endpoint: Endpoint::Unix(path.into()), state, _tasks: tasks }
@@ -98,6 +105,7 @@ impl State {
             script: Mutex::new(script.into_iter().collect()),
             version: Mutex::new("ClamAV 1.4.6/27000"),
             seen: Mutex::default(),
+            files: Mutex::default(),
             connections: Mutex::default(),
             busy: Mutex::default(),
             gate: Semaphore::new(0),
@@ -107,11 +115,11 @@ impl State {
     }
 }
 
-async fn session(socket: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
+async fn session(socket: impl AsyncRead + AsyncWrite + Unpin, files: Files, state: Arc<State>) {
     *state.connections.lock().unwrap() += 1;
     let mut socket = BufReader::new(socket);
     let mut id = 0;
-    let _ended: Option<()> = serve(&mut socket, &state, &mut id).await;
+    let _ended: Option<()> = serve(&mut socket, &files, &state, &mut id).await;
     drop(socket);
     state.closed.notify_one();
 }
@@ -119,6 +127,7 @@ async fn session(socket: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>)
 /// Serves until it closes (`None`) or the client does.
 async fn serve(
     socket: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
+    files: &Files,
     state: &State,
     id: &mut u32,
 ) -> Option<()> {
@@ -134,34 +143,51 @@ async fn serve(
             b"zINSTREAM" => {
                 *id += 1;
                 let act = state.script.lock().unwrap().pop_front().unwrap_or(CLEAN);
-                scan(socket, state, *id, act).await?;
+                if let Act::Interrupt(answer) = act {
+                    socket.read_u32().await.ok()?;
+                    say(socket, (*id, "stream"), answer).await?;
+                    return None;
+                }
+                let content = stream(socket).await?;
+                scan(socket, state, (*id, "stream"), content, act).await?;
+            }
+            b"zFILDES" => {
+                *id += 1;
+                assert_eq!(socket.read_u8().await.ok()?, 0);
+                let content = files.next();
+                *state.files.lock().unwrap() += 1;
+                let act = state.script.lock().unwrap().pop_front().unwrap_or(CLEAN);
+                scan(socket, state, (*id, "fd[9]"), content, act).await?;
             }
             other => panic!("unknown command {:?}", String::from_utf8_lossy(other)),
         }
     }
 }
 
-async fn scan(
-    socket: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
-    state: &State,
-    id: u32,
-    act: Act,
-) -> Option<()> {
-    if let Act::Interrupt(answer) = act {
-        socket.read_u32().await.ok()?;
-        say(socket, id, answer).await?;
-        return None;
-    }
+/// Reads a stream to its end.
+async fn stream(socket: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     loop {
         let length = socket.read_u32().await.ok()? as usize;
         if length == 0 {
-            break;
+            return Some(content);
         }
         let start = content.len();
         content.resize(start + length, 0);
         socket.read_exact(&mut content[start..]).await.ok()?;
     }
+}
+
+/// A request: its number, and what its answer is about.
+type About = (u32, &'static str);
+
+async fn scan(
+    socket: &mut (impl AsyncWrite + Unpin),
+    state: &State,
+    about: About,
+    content: Vec<u8>,
+    act: Act,
+) -> Option<()> {
     state.seen.lock().unwrap().push(content);
     {
         let mut busy = state.busy.lock().unwrap();
@@ -174,32 +200,36 @@ async fn scan(
     }
     state.busy.lock().unwrap().0 -= 1;
     match act {
-        Act::Say(answer) => say(socket, id, answer).await,
-        Act::Gate => say(socket, id, b"#: stream: OK\0").await,
+        Act::Say(answer) => say(socket, about, answer).await,
+        Act::Gate => say(socket, about, b"#: stream: OK\0").await,
         Act::SayAndClose(answer) | Act::Interrupt(answer) => {
-            say(socket, id, answer).await?;
+            say(socket, about, answer).await?;
             None
         }
         Act::CleanThenClose => {
-            say(socket, id, b"#: stream: OK\0").await?;
+            say(socket, about, b"#: stream: OK\0").await?;
             None
         }
         Act::Late(time, answer) => {
             tokio::time::sleep(time).await;
-            say(socket, id, answer).await
+            say(socket, about, answer).await
         }
         Act::Close => None,
         Act::Hang => std::future::pending().await,
     }
 }
 
-async fn say(socket: &mut (impl AsyncWrite + Unpin), id: u32, answer: &[u8]) -> Option<()> {
+async fn say(socket: &mut (impl AsyncWrite + Unpin), (id, subject): About, answer: &[u8]) -> Option<()> {
+    let (start, rest) =
+        answer.strip_prefix(b"#: stream").map_or((None, answer), |rest| (Some(subject), rest));
+    let start = start.map(|subject| format!("#: {subject}")).unwrap_or_default();
     let id = id.to_string();
-    let answer: Vec<u8> = answer
-        .iter()
+    let answer: Vec<u8> = [start.as_bytes(), rest]
+        .concat()
+        .into_iter()
         .flat_map(|byte| match byte {
             b'#' => id.as_bytes().to_vec(),
-            byte => vec![*byte],
+            byte => vec![byte],
         })
         .collect();
     socket.write_all(&answer).await.ok()?;

@@ -1,6 +1,9 @@
 //! What a virus scanner gets of a mail, and what its answers mean together.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use proto::inspection::Found as Seen;
 
 use super::*;
@@ -46,7 +49,9 @@ impl Clamd {
         });
         let endpoint = Endpoint::Tcp { host: "127.0.0.1".into(), port };
         let mut world = World::new();
-        world = world.with("clamd", Kind::Clamd(crate::clamd::Canary::off()), Group::Primary, CLEAN).await;
+        world = world
+            .with("clamd", Kind::Clamd(crate::clamd::Options::without_canary()), Group::Primary, CLEAN)
+            .await;
         let settings = Settings { feed, pool: settings(&[endpoint]), ..world.all.remove(0) };
         Self { settings, got, _task: task }
     }
@@ -58,27 +63,36 @@ impl Clamd {
         parts: &[&str],
         findings: &[Category],
     ) -> (Vec<String>, Vec<String>) {
-        let part = |text: &&str| {
-            let content = Bytes::copy_from_slice(text.trim_start_matches('?').as_bytes());
-            Part { content, is_hidden: text.starts_with('?') }
-        };
-        let inspected = Inspected {
-            findings: findings.iter().map(|category| Seen::new(*category, "x")).collect(),
-            parts: parts.iter().map(part).collect(),
-            ..Inspected::default()
-        };
-        let metrics = Metrics::register(&mut Registry::default());
-        let scanners = Scanners::new(
-            vec![self.settings.clone()],
-            Levels::default(),
-            cache::Settings::default(),
-            &metrics,
-        );
+        let inspected = inspected(parts, findings);
         let mail = mail(format!("{mail_text}\r\n").as_bytes());
-        let scanned = scanners.scan(&mail, ready(Arc::new(inspected)), minute()).await;
-        let mut got = std::mem::take(&mut *self.got.lock().unwrap());
+        let scanned = self.scanners().scan(&mail, ready(Arc::new(inspected)), minute()).await;
+        let mut got = self.take_got();
         got.sort_unstable();
         (said(&scanned).into_iter().map(|(_, category)| category.to_owned()).collect(), got)
+    }
+
+    fn scanners(&self) -> Scanners {
+        let metrics = Metrics::register(&mut Registry::default());
+        let all = vec![self.settings.clone()];
+        Scanners::new(all, Levels::default(), cache::Settings::default(), &metrics)
+    }
+
+    /// What it got, in that order.
+    fn take_got(&self) -> Vec<String> {
+        std::mem::take(&mut *self.got.lock().unwrap())
+    }
+}
+
+/// With these parts, a hidden one marked by `?`.
+fn inspected(parts: &[&str], findings: &[Category]) -> Inspected {
+    let part = |text: &&str| {
+        let content = Bytes::copy_from_slice(text.trim_start_matches('?').as_bytes());
+        Part { content, is_hidden: text.starts_with('?') }
+    };
+    Inspected {
+        findings: findings.iter().map(|category| Seen::new(*category, "x")).collect(),
+        parts: parts.iter().map(part).collect(),
+        ..Inspected::default()
     }
 }
 
@@ -87,7 +101,7 @@ const AMBIGUOUS: &[Category] = &[Category::Unchecked(Unchecked::Ambiguous)];
 #[tokio::test]
 async fn each_feed_sends_what_it_says() {
     type Case<'a> = (Feed, &'a str, &'a [&'a str], &'a [Category], &'a [&'a str], &'a [&'a str]);
-    let cases: [Case<'_>; 12] = [
+    let cases: [Case<'_>; 14] = [
         (Feed::Whole, "mail", &["a", "b"], &[], &[], &["mail"]),
         (Feed::Whole, "mail", &["virus", "?b"], &[], &[], &["b", "mail"]),
         (Feed::Whole, "mail", &["a", "?virus"], &[], &["virus"], &["mail", "virus"]),
@@ -95,11 +109,13 @@ async fn each_feed_sends_what_it_says() {
         (Feed::Whole, "mail", &["?broken"], &[], &["unchecked-failed"], &["broken", "mail"]),
         (Feed::Whole, "broken", &["?virus"], &[], &["virus"], &["broken", "virus"]),
         (Feed::Parts, "virus mail", &["a", "?b"], &[], &[], &["a", "b"]),
-        (Feed::Parts, "virus mail", &["a"], AMBIGUOUS, &["virus"], &["virus mail"]),
+        (Feed::Parts, "virus mail", &["a"], AMBIGUOUS, &["virus"], &["a", "virus mail"]),
         (Feed::Parts, "mail", &["a"], &[Category::Banned], &[], &["a"]),
         (Feed::Parts, "virus mail", &[], &[], &["virus"], &["virus mail"]),
         (Feed::Both, "mail", &["a", "?b"], &[], &[], &["a", "b", "mail"]),
-        (Feed::Both, "mail", &["virus"], &[], &["virus"], &["mail", "virus"]),
+        (Feed::Both, "mail", &["virus"], &[], &["virus"], &["virus"]),
+        (Feed::Both, "virus mail", &["a"], &[], &["virus"], &["a", "virus mail"]),
+        (Feed::Both, "virus mail", &["broken"], &[], &["virus"], &["broken", "virus mail"]),
     ];
     for (feed, mail, parts, findings, said, sent) in cases {
         let clamd = Clamd::new(feed).await;
@@ -107,6 +123,24 @@ async fn each_feed_sends_what_it_says() {
         let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         assert_eq!(got, (owned(said), owned(sent)), "{feed:?} {mail} {parts:?} {findings:?}");
     }
+}
+
+#[tokio::test]
+async fn the_whole_comes_last_or_first_when_the_parts_are_long_in_coming() {
+    let clamd = Clamd::new(Feed::Both).await;
+    let mail = mail(b"mail\r\n");
+    let parts = Arc::new(inspected(&["part"], &[]));
+    clamd.scanners().scan(&mail, ready(parts.clone()), minute()).await;
+    assert_eq!(clamd.take_got(), ["part", "mail"]);
+    let got = clamd.got.clone();
+    let late = async move {
+        while got.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        parts
+    };
+    clamd.scanners().scan(&mail, late.shared(), minute()).await;
+    assert_eq!(clamd.take_got(), ["mail", "part"]);
 }
 
 #[tokio::test]
