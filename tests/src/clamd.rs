@@ -3,8 +3,8 @@
 //! No download, and a start within a tenth of a second. It takes 64 MiB and alerts on limits and encryption, as the
 //! operators' guide asks for; a test may have it otherwise.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -35,19 +35,25 @@ impl Clamd {
         Self::start_with(GOOD, true).await
     }
 
+    /// The same with its temporary files below `parent`.
+    pub async fn start_in(parent: &Path) -> Self {
+        Self::start_knowing(parent, GOOD, &eicar_anywhere(true)).await
+    }
+
     /// The same with these lines instead of the good ones, and with EICAR among its signatures or not.
     pub async fn start_with(lines: &str, knows_eicar: bool) -> Self {
-        Self::start_knowing(lines, &eicar_anywhere(knows_eicar)).await
+        Self::start_knowing(&env::temp_dir(), lines, &eicar_anywhere(knows_eicar)).await
     }
 
     /// One that knows EICAR only where a file begins with it, as the official signatures do. So a container in which it
     /// stands as it is has to be opened as well.
     pub async fn start_exact() -> Self {
-        Self::start_knowing(GOOD, &format!("Eicar-Test-Signature:0:0:{}\n", hex(&eicar()))).await
+        let signature = format!("Eicar-Test-Signature:0:0:{}\n", hex(&eicar()));
+        Self::start_knowing(&env::temp_dir(), GOOD, &signature).await
     }
 
-    async fn start_knowing(lines: &str, signature: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("clamd-").tempdir().expect("make directory");
+    async fn start_knowing(parent: &Path, lines: &str, signature: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("clamd-").tempdir_in(parent).expect("make directory");
         let port = ReservedPort::new();
         fs::create_dir(directory.path().join("database")).expect("make directory");
         write_configuration(directory.path(), &port, lines, signature);

@@ -10,6 +10,8 @@ use harness::process::Process;
 use harness::wait::eventually;
 use tempfile::TempDir;
 
+use crate::setup::temporary;
+
 const PROGRAM: &str = "/usr/sbin/amavisd";
 
 /// Whether the row can be filled.
@@ -28,7 +30,8 @@ pub(crate) struct Amavis {
 impl Amavis {
     /// Starts it in front of the unix socket `next_hop`; with `clamd`, a socket path, it asks that and checks names.
     pub(crate) async fn start(next_hop: &str, clamd: Option<&str>) -> Self {
-        let directory = tempfile::Builder::new().prefix("amavis-").tempdir().expect("make directory");
+        let directory =
+            tempfile::Builder::new().prefix("amavis-").tempdir_in(temporary()).expect("make directory");
         let home = directory.path();
         fs::set_permissions(home, fs::Permissions::from_mode(0o755)).expect("open directory");
         let (uid, gid) = user();

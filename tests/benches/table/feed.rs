@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::mail::Mail;
 use crate::proc::{self, Role};
 use crate::report::median;
+use crate::setup::temporary;
 
 /// Behind `--only`.
 pub(crate) const NAME: &str = "feed";
@@ -29,7 +30,7 @@ enum Feed {
     Parts,
     /// The same, and the members of the zip, as amavisd does it.
     PartsAndMembers,
-    /// The whole mail, and each decoded part.
+    /// All of these and then the whole mail, as the worker does it.
     Both,
 }
 
@@ -41,25 +42,26 @@ impl Feed {
             Self::Whole => "the whole mail",
             Self::Parts => "decoded parts",
             Self::PartsAndMembers => "decoded parts and members of the zip",
-            Self::Both => "the whole mail and decoded parts",
+            Self::Both => "decoded parts, members, then the whole mail",
         }
     }
 
     fn of(self, mail: &Mail) -> Vec<&[u8]> {
         let whole = [mail.content.as_slice()].into_iter();
         let parts = mail.parts.iter().map(Vec::as_slice);
+        let members = mail.members.iter().map(Vec::as_slice);
         match self {
             Self::Whole => whole.collect(),
             Self::Parts => parts.collect(),
-            Self::PartsAndMembers => parts.chain(mail.members.iter().map(Vec::as_slice)).collect(),
-            Self::Both => whole.chain(parts).collect(),
+            Self::PartsAndMembers => parts.chain(members).collect(),
+            Self::Both => parts.chain(members).chain(whole).collect(),
         }
     }
 }
 
 /// Markdown.
 pub(crate) async fn table() -> Result<String> {
-    let clamd = Clamd::start().await;
+    let clamd = Clamd::start_in(&temporary()).await;
     let role = Role { name: "clamd", pid: clamd.process().id() };
     let mut session = Session::open(&clamd.unix()).await?;
     let mut lines = vec![

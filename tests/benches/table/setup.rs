@@ -1,6 +1,7 @@
 //! What is measured: one system at a time between the load generator and the sink.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 
 use harness::clamd::Clamd;
 use harness::nats::Nats;
@@ -79,7 +80,7 @@ impl Running {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir().expect("make directory");
         let clamd = match checks {
             Checks::None => None,
-            Checks::ClamdAndAttachments => Some(Clamd::start().await),
+            Checks::ClamdAndAttachments => Some(Clamd::start_in(&temporary()).await),
         };
         let mut running = Self {
             entry: String::new(),
@@ -151,6 +152,12 @@ impl Running {
         self._nodes.push(node);
         endpoint
     }
+}
+
+/// Where clamd and amavisd-new have their temporary files: in memory, as their operators are told to have them.
+pub(crate) fn temporary() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
 }
 
 fn scan_flags(checks: Checks, clamd: Option<&str>) -> Vec<&str> {
