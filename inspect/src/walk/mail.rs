@@ -149,6 +149,7 @@ impl Walk<'_> {
                 if headers.is_encoded() || headers.is_ambiguous {
                     self.multipart_as_a_whole(reading, start, &headers, &place);
                 }
+                self.between_other_boundaries(reading, start, &headers, boundary, &place);
                 Some(site.below(place, !headers.is_usual_multipart()))
             }
             PartType::Message(_) => {
@@ -164,6 +165,7 @@ impl Walk<'_> {
                     reading.is_ambiguous |= !body.trim_ascii().is_empty();
                     let place = self.place(site, &headers, &[], &[]);
                     self.multipart_as_a_whole(reading, start, &headers, &place);
+                    self.between_other_boundaries(reading, start, &headers, None, &place);
                 } else {
                     self.leaf(site, &headers, body);
                 }
@@ -191,6 +193,30 @@ impl Walk<'_> {
                 }
             }
             self.leaf(&Site::within(place), &Headers::default(), &view);
+        }
+    }
+
+    /// Reads a multipart once more for each boundary that is declared and that mail-parser did not use: what stands
+    /// there without headers of its own is a part only for those who use it, and is not guessed.
+    fn between_other_boundaries(
+        &mut self,
+        reading: &Reading<'_>,
+        start: usize,
+        headers: &Headers,
+        used: Option<&str>,
+        place: &Rc<Place>,
+    ) {
+        let others = headers.boundaries.iter().filter(|boundary| Some(boundary.as_str()) != used);
+        for boundary in others.take(BOUNDARIES_MAX) {
+            let Some(body) = self.rest_of_part(reading, start, headers) else { return };
+            let delimiter = format!("--{boundary}");
+            if memchr::memmem::find(body, delimiter.as_bytes()).is_none() {
+                continue;
+            }
+            let subtype = if headers.kinds.contains("multipart/digest") { "digest" } else { "mixed" };
+            let boundary = boundary.replace('\\', r"\\").replace('"', "\\\"");
+            let head = format!("Content-Type: multipart/{subtype}; boundary=\"{boundary}\"\r\n\r\n");
+            self.open_later([head.as_bytes(), body].concat(), Opening::Mail, place);
         }
     }
 

@@ -170,10 +170,11 @@ async fn a_backup_stands_in_for_a_lost_primary(mode: Mode) {
     client.submit_expecting(&TestMail::new(), "250 2.0.0 *").await;
     primary.kill();
     client.submit_expecting(&TestMail::new(), "250 2.0.0 *").await;
-    let infected = || TestMail::new().attachment("letter.txt", &eicar());
-    client.submit_expecting(&infected(), "250 2.7.0 Ok, discarded, id=* - INFECTED: Eicar*").await;
+    // Another content each time: the verdict about one is remembered.
+    let infected = |text: &[u8]| TestMail::new().attachment("letter.txt", &[text, &eicar()].concat());
+    client.submit_expecting(&infected(b"1"), "250 2.7.0 Ok, discarded, id=* - INFECTED: Eicar*").await;
     backup.hang();
-    client.submit_expecting(&infected(), "451 4.5.0 virus scanning unavailable, id=*").await;
+    client.submit_expecting(&infected(b"2"), "451 4.5.0 virus scanning unavailable, id=*").await;
     for got in hop.seen().mails {
         let text = String::from_utf8_lossy(&got.content).into_owned();
         assert!(text.contains("X-Virus-Scanned: "), "delivered without a scan:\n{text}");

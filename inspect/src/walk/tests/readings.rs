@@ -121,6 +121,22 @@ fn encoded_containers_of_parts_are_decoded() {
 }
 
 #[test]
+fn parts_without_headers_are_read_between_each_boundary() {
+    for head in [
+        "Content-Type: multipart/mixed; boundary=b\r\nContent-Type: text/plain",
+        "Content-Type: multipart/mixed; boundary=b\r\nContent-Type:",
+        "Content-Type: multipart/mixed; boundary=b\r\nContent-Type: multipart/mixed; boundary=a",
+        "Content-Type: multipart/mixed; boundary=a\r\nContent-Type: multipart/mixed; boundary=b",
+        "Content-Type: multipart/mixed; boundary=a; boundary=b",
+        "Content-Type: multipart/mixed; boundary=b; boundary=a",
+    ] {
+        let body = "--a\r\n\r\nx\r\n--a--\r\n--b\r\n\r\nMZ\u{1}\0\u{3}\0\0\0\r\n--b--\r\n";
+        let found = categories(format!("{head}\r\n\r\n{body}").as_bytes());
+        assert!(found.contains(&Category::Banned), "{head}: {found:?}");
+    }
+}
+
+#[test]
 fn escapes_of_quoted_printable_that_are_split_are_joined() {
     let encoded = "Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable";
     for start in ["=4 D=5\r\nA", "=4\r\nDZ", "= 4D=\t5A", "M\rZ", "=4D=5A"] {
