@@ -166,6 +166,8 @@ impl Walk<'_> {
                     let place = self.place(site, &headers, &[], &[]);
                     self.multipart_as_a_whole(reading, start, &headers, &place);
                     self.between_other_boundaries(reading, start, &headers, None, &place);
+                    // Text for who does not know its type.
+                    self.leaf(&Site::within(&place), &Headers::default(), body);
                 } else {
                     self.leaf(site, &headers, body);
                 }

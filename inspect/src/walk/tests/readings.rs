@@ -137,6 +137,17 @@ fn parts_without_headers_are_read_between_each_boundary() {
 }
 
 #[test]
+fn a_multipart_without_a_boundary_is_text_to_its_end() {
+    // The mark of its type stands behind a delimiter that only some take for one.
+    let body = "preamble\r\n--b\nContent-Transfer-Encoding: EMF";
+    assert_eq!(body.find(" EMF"), Some(40));
+    let mail = format!("Content-Type:multipart/\nmultipart;boundary=b\n\n{body}");
+    let rules = AttachmentRules { types: vec!["emf".into()], ..AttachmentRules::default() };
+    let found = by(rules).inspect(mail.as_bytes(), Wanted::Nothing).findings;
+    assert!(found.iter().any(|found| found.category == Category::Banned), "{found:?}");
+}
+
+#[test]
 fn escapes_of_quoted_printable_that_are_split_are_joined() {
     let encoded = "Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable";
     for start in ["=4 D=5\r\nA", "=4\r\nDZ", "= 4D=\t5A", "M\rZ", "=4D=5A"] {
