@@ -20,6 +20,7 @@ use super::place::Place;
 use super::queue::Opening;
 use crate::attachments::guard::{self, Exceeded, Shape};
 use crate::attachments::lost::Seen;
+use crate::attachments::signatures;
 
 /// Most boundaries that only some readers use and that are looked for.
 const BOUNDARIES_MAX: usize = 64;
@@ -141,6 +142,7 @@ impl Walk<'_> {
         reading.covered.push(header..start);
         reading.is_ambiguous |= headers.is_ambiguous || guess::has_doubtful_end(block(content, part));
         reading.declared.extend(headers.boundaries.iter().cloned());
+        let body = content.get(start..end.min(content.len())).unwrap_or_default();
         match &part.body {
             PartType::Multipart(_) => {
                 let boundary = part.content_type().and_then(|kind| kind.attribute("boundary"));
@@ -150,15 +152,16 @@ impl Walk<'_> {
                     self.multipart_as_a_whole(reading, start, &headers, &place);
                 }
                 self.between_other_boundaries(reading, start, &headers, boundary, &place);
+                self.as_text(&place, body);
                 Some(site.below(place, !headers.is_usual_multipart()))
             }
             PartType::Message(_) => {
                 let place = self.place(site, &headers, &[], &[]);
                 self.encoded_message(reading, start, &headers, &place);
+                self.as_text(&place, body);
                 Some(site.below(place, !headers.is_usual_message()))
             }
             PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {
-                let body = content.get(start..end.min(content.len())).unwrap_or_default();
                 reading.covered.push(start..end);
                 if headers.is_multipart() {
                     // One whose boundary never comes is read as text by some and guessed at by others.
@@ -173,6 +176,14 @@ impl Walk<'_> {
                 }
                 None
             }
+        }
+    }
+
+    /// For who cannot read its type a multipart or message is one text to its end. What tells what that is may stand behind a
+    /// delimiter.
+    fn as_text(&mut self, place: &Rc<Place>, body: &[u8]) {
+        if !body.is_empty() && !signatures::labels(body).is_empty() {
+            self.leaf(&Site::within(place), &Headers::default(), body);
         }
     }
 

@@ -137,14 +137,21 @@ fn parts_without_headers_are_read_between_each_boundary() {
 }
 
 #[test]
-fn a_multipart_without_a_boundary_is_text_to_its_end() {
+fn a_multipart_of_a_type_that_is_none_is_text_to_its_end() {
+    let rules = by(AttachmentRules { types: vec!["emf".into()], ..AttachmentRules::default() });
     // The mark of its type stands behind a delimiter that only some take for one.
-    let body = "preamble\r\n--b\nContent-Transfer-Encoding: EMF";
-    assert_eq!(body.find(" EMF"), Some(40));
-    let mail = format!("Content-Type:multipart/\nmultipart;boundary=b\n\n{body}");
-    let rules = AttachmentRules { types: vec!["emf".into()], ..AttachmentRules::default() };
-    let found = by(rules).inspect(mail.as_bytes(), Wanted::Nothing).findings;
-    assert!(found.iter().any(|found| found.category == Category::Banned), "{found:?}");
+    let unending = "preamble\r\n--b\nContent-Transfer-Encoding: EMF";
+    let usual = "preamble\r\n--b\r\nX-Filler: 123456789012345 EMF\r\n\r\nx\r\n";
+    for (head, body) in [
+        ("Content-Type:multipart/\nmultipart;boundary=b", unending),
+        ("Content-Type: multipart; boundary=b", usual),
+        ("Content-Type: multipart/\u{e9}mixed; boundary=b", usual),
+        ("Content-Type: multipart/mixed; x; boundary=b", usual),
+    ] {
+        assert_eq!(body.find(" EMF"), Some(40));
+        let found = rules.inspect(format!("{head}\n\n{body}").as_bytes(), Wanted::Nothing).findings;
+        assert!(found.iter().any(|found| found.category == Category::Banned), "{head}: {found:?}");
+    }
 }
 
 #[test]
