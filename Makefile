@@ -3,7 +3,7 @@
 CARGO ?= cargo
 # Most tests wait for most of their time, so more of them run at once than there are cores; the end-to-end tests bound
 # among themselves what loads the machine.
-export RUST_TEST_THREADS ?= 12
+export RUST_TEST_THREADS ?= 8
 # What the end-to-end tests drive: Debian package and a file that shows it is there.
 TOOLS := nats-server:/usr/sbin/nats-server postfix:/usr/sbin/smtp-source clamav-daemon:/usr/sbin/clamd \
          clamav-testfiles:/usr/share/clamav-testfiles swaks:/usr/bin/swaks \

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use harness::machine::third;
+use harness::machine::half;
 use harness::nats::{Nats, api};
 
 use super::flow::{Flow, Row, Times};
 
 async fn f32(fault: &'static str, method: &str, duplicates_max: usize) {
-    let _place = third().await;
+    let _place = half().await;
     let nats = Nats::start().await;
     let mut flow = Flow::start(&nats.url(), "").await;
     let broken = flow.now();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::checker::{MailId, Mta, Patience};
-use harness::machine::third;
+use harness::machine::half;
 use harness::nats::{Cluster, NODES};
 use harness::node::run;
 use harness::wait::{eventually, within};
@@ -58,7 +58,7 @@ fn row(fault: &'static str) -> Row {
 
 #[tokio::test]
 async fn f28_leader_killed() {
-    let _place = third().await;
+    let _place = half().await;
     let (mut cluster, mut flow, leader) = start().await;
     let broken = flow.now();
     cluster.kill(leader);
@@ -71,7 +71,7 @@ async fn f28_leader_killed() {
 
 #[tokio::test]
 async fn f28_leader_paused_for_a_minute() {
-    let place = third().await;
+    let place = half().await;
     let (cluster, mut flow, leader) = start().await;
     let broken = flow.now();
     cluster.process(leader).signal(Signal::STOP);
@@ -80,7 +80,7 @@ async fn f28_leader_paused_for_a_minute() {
     drop(place);
     let quiet = flow.leisurely_until(broken + PAUSE).await;
     assert!(quiet <= QUIET_MAX, "without the paused leader nothing got through for {quiet:?}");
-    let _place = third().await;
+    let _place = half().await;
     // What it held when it was stopped it does now, and takes itself for the leader for a moment.
     cluster.process(leader).signal(Signal::CONT);
     whole(&cluster, other(leader)).await;
@@ -96,7 +96,7 @@ async fn f28_leader_paused_for_a_minute() {
 /// cut off takes nothing.
 #[tokio::test]
 async fn f29_leader_cut_off_with_an_ingress() {
-    let _place = third().await;
+    let _place = half().await;
     let (cluster, mut flow, leader) = start().await;
     let mut alone = flow.system.ingress_of(&cluster.url(leader)).await;
     alone.until_ready().await;
@@ -128,7 +128,7 @@ async fn f29_leader_cut_off_with_an_ingress() {
 /// (seen with 2.9.10). The remedy is the operator's: an empty store, which the two others fill.
 #[tokio::test]
 async fn f31_one_store_of_three_damaged() {
-    let _place = third().await;
+    let _place = half().await;
     let (mut cluster, mut flow, leader) = start().await;
     let broken = flow.now();
     cluster.kill(leader);
