@@ -8,6 +8,7 @@ use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -48,27 +49,30 @@ pub(super) async fn run(settings: &Settings, content: &[u8]) -> io::Result<Ended
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let has_read_all = {
+        let is_fed = AtomicBool::new(false);
         let mut io = pin!(async {
+            let feed = async { is_fed.store(feed(ours.into(), content).await, Ordering::Relaxed) };
             let output = keep(stdout, &mut output, OUTPUT_BYTES_MAX);
-            tokio::join!(feed(ours.into(), content), output, keep(stderr, &mut errors, ERRORS_BYTES_MAX)).0
+            tokio::join!(feed, output, keep(stderr, &mut errors, ERRORS_BYTES_MAX));
         });
-        let is_fed = tokio::select! {
-            is_fed = &mut io => Some(is_fed),
-            result = group.ended(&mut children) => { result?; None }
+        let is_done = tokio::select! {
+            () = &mut io => true,
+            result = group.ended(&mut children) => { result?; false }
         };
-        if is_fed.is_some() {
+        if is_done {
             group.ended(&mut children).await?;
         }
         group.kill();
-        let is_empty = remaining(&unread)? == 0;
+        // What was not written by now is read by nobody, also where a process that is just being started holds our end
+        // for a moment and lets it be written.
+        let has_read_all = is_fed.load(Ordering::Relaxed) && remaining(&unread)? == 0;
         // Who still writes to it gets an error now.
         drop(unread);
-        let is_fed = match is_fed {
-            Some(is_fed) => is_fed,
+        if !is_done {
             // Nobody is left who writes; what stays open longer was handed to somebody else.
-            None => timeout(LAST_WORDS, io).await.unwrap_or(false),
-        };
-        is_fed && is_empty
+            drop(timeout(LAST_WORDS, io).await);
+        }
+        has_read_all
     };
     let status = child.wait().await?;
     group.forget();
