@@ -167,10 +167,12 @@ impl Walk<'_> {
                     // One whose boundary never comes is read as text by some and guessed at by others.
                     reading.is_ambiguous |= !body.trim_ascii().is_empty();
                     let place = self.place(site, &headers, &[], &[]);
-                    self.multipart_as_a_whole(reading, start, &headers, &place);
+                    let judged = self.multipart_as_a_whole(reading, start, &headers, &place);
                     self.between_other_boundaries(reading, start, &headers, None, &place);
-                    // Text for who does not know its type.
-                    self.leaf(&Site::within(&place), &Headers::default(), body);
+                    // For who does not know its type it is text to its end.
+                    if judged != body.len() {
+                        self.leaf(&Site::within(&place), &Headers::default(), body);
+                    }
                 } else {
                     self.leaf(site, &headers, body);
                 }
@@ -187,16 +189,17 @@ impl Walk<'_> {
         }
     }
 
-    /// Some decode a multipart before they look for its parts, and some do not see that it is one.
+    /// Some decode a multipart before they look for its parts, and some do not see that it is one. Gives how many bytes of
+    /// it were judged.
     fn multipart_as_a_whole(
         &mut self,
         reading: &Reading<'_>,
         start: usize,
         headers: &Headers,
         place: &Rc<Place>,
-    ) {
-        let Some(body) = self.rest_of_part(reading, start, headers) else { return };
-        let Some(views) = self.decoded(body, headers) else { return };
+    ) -> usize {
+        let Some(body) = self.rest_of_part(reading, start, headers) else { return 0 };
+        let Some(views) = self.decoded(body, headers) else { return 0 };
         for view in views {
             if let Cow::Owned(decoded) = &view {
                 self.feed(decoded, true);
@@ -207,6 +210,7 @@ impl Walk<'_> {
             }
             self.leaf(&Site::within(place), &Headers::default(), &view);
         }
+        body.len()
     }
 
     /// Reads a multipart once more for each boundary that is declared and that mail-parser did not use: what stands
@@ -220,8 +224,15 @@ impl Walk<'_> {
         place: &Rc<Place>,
     ) {
         let others = headers.boundaries.iter().filter(|boundary| Some(boundary.as_str()) != used);
-        for boundary in others.take(BOUNDARIES_MAX) {
-            let Some(body) = self.rest_of_part(reading, start, headers) else { return };
+        let others: Vec<&String> = others.take(BOUNDARIES_MAX).collect();
+        if others.is_empty() {
+            return;
+        }
+        let Some(body) = self.rest_of_part(reading, start, headers) else { return };
+        if let Err(Exceeded(limit)) = self.budget.search(body.len(), others.len()) {
+            return self.findings.over_limit(limit);
+        }
+        for boundary in others {
             let delimiter = format!("--{boundary}");
             if memchr::memmem::find(body, delimiter.as_bytes()).is_none() {
                 continue;
