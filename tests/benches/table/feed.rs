@@ -1,7 +1,7 @@
 //! What clamd makes of a mail as a whole, and of its decoded parts one by one: its own CPU time and ours of waiting.
 //!
 //! Nothing stands between this program and clamd, so that only the way of feeding differs: INSTREAM over one session,
-//! as the worker does it. No mail is sent twice, since clamd remembers what it found clean.
+//! as the worker does it over TCP. No mail is sent twice, since clamd remembers what it found clean.
 
 use anyhow::{Context as _, Result, ensure};
 use harness::clamd::Clamd;

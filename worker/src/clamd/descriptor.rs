@@ -1,7 +1,8 @@
 //! What goes to clamd for one scan where it is on the same machine: command and a file in memory that holds the content.
 //!
 //! clamd takes a stream in pieces of 4 KiB, in one thread for all its connections, and writes it to a file of its own
-//! before it scans. A file that is handed over (FILDES, clamd(8)) spares it that.
+//! before it scans. A file that is handed over (FILDES, clamd(8)) spares it that. Deliberately absent: names and
+//! paths; clamd learns nothing but the content.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};

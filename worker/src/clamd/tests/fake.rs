@@ -83,8 +83,9 @@ impl Fake {
         tasks.spawn(async move {
             let mut sessions = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let (socket, files) = Passing::new(socket);
-                sessions.spawn(session(socket, files, Arc::clone(&shared)));
+                let (reader, writer) = socket.into_split();
+                let (reader, files) = Passing::new(reader);
+                sessions.spawn(session(tokio::io::join(reader, writer), files, Arc::clone(&shared)));
             }
         });
         Self { endpoint: Endpoint::Unix(path.into()), state, _tasks: tasks }

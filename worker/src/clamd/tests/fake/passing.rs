@@ -1,4 +1,4 @@
-//! A unix socket that keeps the files that come with its bytes.
+//! The reading half of a unix socket, which keeps the files that come with its bytes.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, Interest, ReadBuf};
+use tokio::net::unix::OwnedReadHalf;
 
 /// Those that came and were not taken yet.
 #[derive(Clone, Default)]
@@ -34,14 +34,14 @@ impl Files {
     }
 }
 
-/// The socket.
+/// The half.
 pub(super) struct Passing {
-    socket: UnixStream,
+    socket: OwnedReadHalf,
     files: Files,
 }
 
 impl Passing {
-    pub(super) fn new(socket: UnixStream) -> (Self, Files) {
+    pub(super) fn new(socket: OwnedReadHalf) -> (Self, Files) {
         let files = Files::default();
         (Self { socket, files: files.clone() }, files)
     }
@@ -50,7 +50,7 @@ impl Passing {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut into = [IoSliceMut::new(to.initialize_unfilled())];
-        let received = recvmsg(&self.socket, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+        let received = recvmsg(self.socket.as_ref(), &mut into, &mut control, RecvFlags::CMSG_CLOEXEC)?;
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(files) = message {
                 self.files.0.lock().unwrap().extend(files.map(File::from));
@@ -68,29 +68,11 @@ impl AsyncRead for Passing {
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.socket.poll_read_ready(context))?;
-            match self.socket.try_io(Interest::READABLE, || self.receive(to)) {
+            ready!(self.socket.as_ref().poll_read_ready(context))?;
+            match self.socket.as_ref().try_io(Interest::READABLE, || self.receive(to)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
         }
-    }
-}
-
-impl AsyncWrite for Passing {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        from: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, from)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
